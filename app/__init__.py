@@ -1,0 +1,35 @@
+"""poe2openai: every Poe bot for every program that speaks OpenAI's API.
+
+``create_app`` is the only place that knows every part.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from flask import Flask
+
+from app.api import chat, health, models, requests
+from app.completion import Completions
+from app.models.catalog import Catalog
+from app.poe.client import PoeClient
+from app.poe.models import fetch
+from app.settings import Settings
+from app.tokenizer import o200k
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application with all its parts, for one process."""
+    app = Flask(__name__, static_folder=None)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    client = PoeClient(settings)
+    catalog = Catalog(partial(fetch, client), time.monotonic, settings.models_cache_seconds)
+    completions = Completions(client, o200k())
+    requests.install(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(models.create_blueprint(catalog))
+    app.register_blueprint(chat.create_blueprint(completions, catalog, settings))
+    app.extensions["catalog"] = catalog
+    return app

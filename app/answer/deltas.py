@@ -1,0 +1,56 @@
+"""Deltas: what a completion consists of, piece by piece, whatever dialect it is rendered in.
+
+The pipeline turns Poe's events into these; a closed set, matched with ``match``.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from app.errors import ApiError
+
+
+class Text(Struct, frozen=True, gc=False):
+    """More of the answer."""
+
+    text: str
+
+
+class Reasoning(Struct, frozen=True, gc=False):
+    """More of what the bot thought before it answered."""
+
+    text: str
+
+
+class Restart(Struct, frozen=True, gc=False):
+    """All text and reasoning before this is void: the answer begins anew.
+
+    A whole answer forgets what it has; a stream, which cannot take anything back, begins a new
+    paragraph. Either way the final answer's text stands in it unbroken.
+    """
+
+
+class Usage(Struct, frozen=True, gc=False):
+    """Tokens of o200k: what the bot saw, what it said, and how much of that was reasoning."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+
+
+class Finish(Struct, frozen=True, gc=False):
+    """The end of a good answer. ``reason`` is OpenAI's finish_reason."""
+
+    reason: str
+    usage: Usage
+
+
+class Failure(Struct, frozen=True):
+    """The end of a failed one: an item of the stream, so that it cannot get lost on the way."""
+
+    error: ApiError
+
+
+Delta: TypeAlias = Text | Reasoning | Restart | Finish | Failure

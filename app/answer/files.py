@@ -1,0 +1,214 @@
+"""Files: references to attachments become links.
+
+A bot's text refers to a ``file`` event by its ``inline_ref``, as Markdown's reference links do
+(CommonMark 0.31, section 6.3): ``![title][ref]`` and ``[title][ref]`` become ``![title](url)`` and
+``[title](url)``; ``[ref]`` alone becomes ``[ref](url)``. A file to which nothing refers is
+appended at the end, images as ``![name](url)``, others as ``[name](url)``. Brackets that are no
+reference stay as they are, to the byte.
+
+The event may come after the text, so what follows a bracket that may be a reference is held back,
+until that event comes or until ``WINDOW`` characters follow the bracket (``IMAGE_WINDOW`` after
+``![title][ref]``, which hardly means anything else) and another text event shows that the bot goes
+on. A bracket that stands right behind a word (an index), holds no name, or is followed by ``(`` or
+``:`` is not waited for. The brackets' own content is never held, but for a second pair's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from app.answer.deltas import Restart, Text
+from app.poe.events import File
+
+WINDOW = 128
+IMAGE_WINDOW = 4096
+_CONTENT_LIMIT = 256  # characters between brackets that can still be a reference
+
+_SPECIAL = re.compile(r"[\[\]\n]")
+_SECOND = re.compile(rf"\[([^\[\]\n]{{1,{_CONTENT_LIMIT}}})\]")
+_SECOND_UNFINISHED = re.compile(rf"\[[^\[\]\n]{{0,{_CONTENT_LIMIT}}}\Z")
+_NAME = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{2,64}")
+
+
+class Files:
+    """Text and files in, text with links out."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, File] = {}
+        self._files: list[File] = []
+        self._used: set[str] = set()
+        self._last = ""  # the last characters that went on, two at most
+        self._forget()
+
+    def _forget(self) -> None:
+        """Be at the start of a text."""
+        self._open: str | None = None  # content of the brackets that are open
+        self._is_image = False  # they, or those just closed, stand behind a "!"
+        self._is_index = False  # they stand right behind a word
+        self._closed = False  # a "]" went on, what follows it decides what it was
+        self._first: str | None = None  # what stood between the brackets just closed
+        self._held = ""
+        self._awaited: str | None = None  # the reference whose file would settle it
+        self._more: list[str] = []  # text that came while waiting
+        self._more_size = 0
+
+    def feed(self, batch: Sequence[Text | Restart | File]) -> list[Text | Restart]:
+        passed: list[Text | Restart] = []
+        for item in batch:
+            if isinstance(item, Text):
+                self._read(item.text, passed)
+            elif isinstance(item, File):
+                self._add(item, passed)
+            else:
+                self._forget()
+                self._used.clear()
+                self._last = ""
+                passed.append(item)
+        return passed
+
+    def finish(self) -> list[Text | Restart]:
+        """The answer is over: nothing is waited for any more, and loose files are appended."""
+        passed: list[Text | Restart] = []
+        self._scan(self._take_held(), passed, is_last=True)
+        for file in self._files:
+            if file.inline_ref is None or file.inline_ref not in self._used:
+                self._pass(self._gap() + _link(file), passed)
+        return passed
+
+    def _add(self, file: File, passed: list[Text | Restart]) -> None:
+        self._files.append(file)
+        if file.inline_ref:
+            self._known.setdefault(file.inline_ref, file)
+            if file.inline_ref == self._awaited:
+                self._scan(self._take_held(), passed)
+
+    def _read(self, text: str, passed: list[Text | Restart]) -> None:
+        if self._awaited is not None and (self._held or self._more):
+            window = IMAGE_WINDOW if self._is_image else WINDOW
+            if self._more_size < window:
+                self._more.append(text)
+                self._more_size += len(text)
+                return
+            self._scan(self._take_held(), passed, gives_up=True)
+        self._scan(self._take_held() + text, passed)
+
+    def _take_held(self) -> str:
+        text = self._held + "".join(self._more)
+        self._held, self._more, self._more_size, self._awaited = "", [], 0, None
+        return text
+
+    def _pass(self, text: str, passed: list[Text | Restart]) -> None:
+        if text:
+            passed.append(Text(text))
+            self._last = text[-2:] if len(text) > 1 else (self._last + text)[-2:]
+
+    def _scan(
+        self,
+        text: str,
+        passed: list[Text | Restart],
+        *,
+        gives_up: bool = False,
+        is_last: bool = False,
+    ) -> None:
+        """Let ``text`` go on as far as it is decided; hold the rest.
+
+        ``gives_up``: what was waited for did not come. ``is_last``: no more text comes.
+        """
+        out: list[str] = []
+        position = 0
+        while True:
+            if self._closed:
+                decision = self._decide(text, position, gives_up=gives_up or is_last, is_last=is_last)
+                if decision is None:
+                    self._held = text[position:]
+                    break
+                link, skipped = decision
+                out.append(link)
+                position += skipped
+                self._closed = gives_up = False
+            special = _SPECIAL.search(text, position)
+            if special is None:
+                out.append(text[position:])
+                self._extend_open(text[position:])
+                break
+            out.append(text[position : special.end()])
+            self._enter(text, position, special.start())
+            position = special.end()
+        self._pass("".join(out), passed)
+
+    def _enter(self, text: str, position: int, index: int) -> None:
+        """Take note of the bracket or line end at ``index``; ``position`` is where its segment began."""
+        if text[index] == "[":
+            before = text[index - 1] if index else self._last[-1:]
+            self._open = ""
+            self._is_image = before == "!"
+            self._is_index = before.isalnum() or before in ("_", "]", ")")
+        elif text[index] == "]":
+            self._extend_open(text[position:index])
+            self._first = self._open
+            self._open = None
+            self._closed = True
+        else:
+            self._open = None
+
+    def _extend_open(self, content: str) -> None:
+        if self._open is not None:
+            self._open += content
+            if len(self._open) > _CONTENT_LIMIT:
+                self._open = None
+
+    def _decide(self, text: str, position: int, *, gives_up: bool, is_last: bool) -> tuple[str, int] | None:
+        """What to put behind the brackets just closed, and how much of ``text`` that replaces.
+
+        ``None``: only what comes can tell.
+        """
+        if position == len(text) and not is_last:
+            self._await(self._first, gives_up=gives_up)
+            return None
+        if text.startswith("[", position):
+            second = _SECOND.match(text, position)
+            if second is not None and second[1] in self._known:
+                return self._refer(second[1]), second.end() - position
+            if self._first not in self._known:
+                is_unfinished = second is None and _SECOND_UNFINISHED.match(text, position) is not None
+                if is_unfinished and not is_last and (self._known or not self._is_index):
+                    return None
+                return None if second is not None and self._await(second[1], gives_up=gives_up) else ("", 0)
+        if self._first in self._known and not text.startswith("(", position):
+            return self._refer(self._first), 0
+        if not text.startswith(("(", ":"), position) and self._await(self._first, gives_up=gives_up):
+            return None
+        return "", 0
+
+    def _await(self, name: str | None, *, gives_up: bool) -> bool:
+        """Wait for the file called ``name``, if there may be one."""
+        plausible = name is not None and _NAME.fullmatch(name) and (self._is_image or not self._is_index)
+        if plausible and not gives_up and name not in self._known:
+            self._awaited = name
+        return self._awaited is not None
+
+    def _refer(self, name: str) -> str:
+        self._used.add(name)
+        return f"({_target(self._known[name].url)})"
+
+    def _gap(self) -> str:
+        """What sets a file off from the text before it."""
+        if not self._last or self._last == "\n\n":
+            return ""
+        return "\n" if self._last.endswith("\n") else "\n\n"
+
+
+def _link(file: File) -> str:
+    name = file.name or file.url.partition("?")[0].rpartition("/")[2] or "file"
+    label = re.sub(r"([\\\[\]])", r"\\\1", " ".join(name.split()))
+    return f"{'!' if file.content_type.startswith('image/') else ''}[{label}]({_target(file.url)})"
+
+
+def _target(url: str) -> str:
+    """A URL as a link's target: what would end it early is percent-encoded (RFC 3986)."""
+    return re.sub(
+        r"[\s()<>]",
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()),
+        url,
+    )

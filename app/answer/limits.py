@@ -1,0 +1,145 @@
+"""Limits: stop strings and the bound on tokens, kept here because bots ignore them.
+
+Holds: text that may be the start of a stop string; and, once the bound on tokens is so near that
+the text at hand might cross it, the word that is not over yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.answer.deltas import Reasoning, Restart, Text
+from app.answer.tokens import Tokenizer, last_boundary, slices
+
+
+class StopStrings:
+    """Ends the answer just before the first stop string in its text; reasoning is not looked at.
+
+    Where two match, the one that begins first counts, whatever the cuts.
+    """
+
+    def __init__(self, stop: Sequence[str]) -> None:
+        self._stop = tuple(each for each in stop if each)
+        self._longest = max(map(len, self._stop), default=0)
+        self._held = ""
+        self.finish_reason: str | None = None
+
+    def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> list[Text | Reasoning | Restart]:
+        passed: list[Text | Reasoning | Restart] = []
+        for item in batch:
+            if self.finish_reason:
+                break
+            if type(item) is Text:
+                self._read(item.text, passed)
+            else:
+                self._held = "" if type(item) is Restart else self._held
+                passed.append(item)
+        return passed
+
+    def finish(self) -> list[Text | Reasoning | Restart]:
+        """The answer is over: nothing completes a stop string any more."""
+        held, self._held = self._held, ""
+        found = [index for index in (held.find(stop) for stop in self._stop) if index >= 0]
+        if found:
+            self.finish_reason = "stop"
+        text = held[: min(found, default=len(held))]
+        return [Text(text)] if text else []
+
+    def _read(self, text: str, passed: list[Text | Reasoning | Restart]) -> None:
+        text = self._held + text
+        found = [index for index in (text.find(stop) for stop in self._stop) if index >= 0]
+        end = min(found, default=len(text))
+        open_from = self._open_from(text)
+        if found and end <= open_from:
+            self.finish_reason = "stop"
+            self._held = ""
+            text = text[:end]
+        else:
+            self._held = text[open_from:]
+            text = text[:open_from]
+        if text:
+            passed.append(Text(text))
+
+    def _open_from(self, text: str) -> int:
+        """Where the earliest stop string begins that the end of ``text`` leaves open."""
+        for index in range(max(0, len(text) - self._longest + 1), len(text)):
+            if any(stop.startswith(text[index:]) and len(stop) > len(text) - index for stop in self._stop):
+                return index
+        return len(text)
+
+
+class MaxTokens:
+    """Ends the answer, reasoning included, after ``limit`` tokens."""
+
+    def __init__(self, limit: int, tokenizer: Tokenizer) -> None:
+        self._limit = limit
+        self._tokenizer = tokenizer
+        self._begin()
+        self.finish_reason: str | None = None
+
+    def _begin(self) -> None:
+        self._counted = 0  # tokens of what came before _open
+        self._kind: type[Text | Reasoning] = Text
+        self._open = ""  # text that is not counted yet
+        self._shown = 0  # how much of it went on: its bytes, which no count exceeds, are in the bound
+
+    def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> list[Text | Reasoning | Restart]:
+        passed: list[Text | Reasoning | Restart] = []
+        for item in batch:
+            if self.finish_reason:
+                break
+            if isinstance(item, Restart):
+                self._begin()
+                passed.append(item)
+                continue
+            if not isinstance(item, self._kind):
+                self._count(len(self._open), passed)
+                self._kind = type(item)
+            if not self.finish_reason:
+                self._read(item.text, passed)
+        return passed
+
+    def finish(self) -> list[Text | Reasoning | Restart]:
+        """The answer is over, and with it the last word."""
+        passed: list[Text | Reasoning | Restart] = []
+        if not self.finish_reason:
+            self._count(len(self._open), passed)
+        return passed
+
+    def _read(self, text: str, passed: list[Text | Reasoning | Restart]) -> None:
+        self._open += text
+        while not self.finish_reason and not self._fits() and (boundary := last_boundary(self._open)):
+            self._count(boundary, passed)
+        if not self.finish_reason and self._fits():
+            self._show(len(self._open), passed)
+
+    def _fits(self) -> bool:
+        return self._counted + len(self._open.encode()) <= self._limit
+
+    def _count(self, end: int, passed: list[Text | Reasoning | Restart]) -> None:
+        """Count the open text up to ``end``, and end the answer in it if the limit is there."""
+        closed = self._open[:end]
+        count = sum(self._tokenizer.count(piece) for piece in slices(closed))
+        room = self._limit - self._counted
+        if count > room or (count == room and end < len(self._open)):
+            self.finish_reason = "length"
+            self._open = self._cut(closed, room) if count > room else closed
+            end = len(self._open)
+        self._show(end, passed)
+        self._counted += min(count, room)
+        self._open = self._open[end:]
+        self._shown = max(0, self._shown - end)
+
+    def _cut(self, text: str, room: int) -> str:
+        """The first ``room`` tokens of ``text``, less a character that they hold only half of."""
+        tokens = [token for piece in slices(text) for token in self._tokenizer.encode(piece)][:room]
+        while True:
+            try:
+                return self._tokenizer.decode(tokens)
+            except ValueError:
+                tokens.pop()
+
+    def _show(self, end: int, passed: list[Text | Reasoning | Restart]) -> None:
+        if end > self._shown:
+            passed.append(self._kind(self._open[self._shown : end]))
+            self._shown = end

@@ -1,0 +1,84 @@
+"""Pipeline: the stages of one answer, composed.
+
+A stage has ``feed(batch)`` and ``finish()``; what it gives out is the next one's batch. A stage
+that a request does not need is not in its pipeline. However the same events are batched, what
+comes out is the same when joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from app.answer.deltas import Delta, Usage
+from app.answer.files import Files
+from app.answer.limits import MaxTokens, StopStrings
+from app.answer.settle import Settle
+from app.answer.thinking import Thinking
+from app.answer.tokens import Tokenizer
+from app.answer.usage import UsageMeter
+from app.poe.events import Event
+
+
+class Stage(Protocol):
+    """One step. Its types are its own: each takes what the one before gives."""
+
+    def feed(self, batch: Sequence[Any]) -> Sequence[Any]: ...
+    def finish(self) -> Sequence[Any]: ...
+
+
+class Pipeline:
+    """Poe's events in, deltas out, for one answer.
+
+    ``stop`` and ``max_tokens`` are the request's limits. Once ``finish_reason`` is set the answer
+    is over: by a limit while it was fed, else by ``finish``.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        stop: Sequence[str] = (),
+        max_tokens: int | None = None,
+    ) -> None:
+        self._limits: list[StopStrings | MaxTokens] = []
+        if any(stop):
+            self._limits.append(StopStrings(stop))
+        if max_tokens is not None:
+            self._limits.append(MaxTokens(max_tokens, tokenizer))
+        self._usage = UsageMeter(tokenizer)
+        self._stages: list[Stage] = [
+            Settle(),
+            Files(),
+            Thinking(),
+            *self._limits,
+            self._usage,
+        ]
+        self.finish_reason: str | None = None
+
+    def feed(self, events: Sequence[Event]) -> Sequence[Delta]:
+        """Deltas that ``events`` bring. ``Error`` and ``Done`` are the caller's to look at."""
+        deltas = self._run(0, events)
+        self.finish_reason = self._limit_reached()
+        return deltas
+
+    def finish(self) -> Sequence[Delta]:
+        """The answer has come to its end: deltas that were held back."""
+        deltas: list[Delta] = []
+        for index, stage in enumerate(self._stages):
+            deltas += self._run(index + 1, stage.finish())
+        self.finish_reason = self._limit_reached() or "stop"
+        return deltas
+
+    def usage(self, prompt_tokens: int) -> Usage:
+        """What the answer cost, once it is over."""
+        return self._usage.total(prompt_tokens)
+
+    def _run(self, first: int, batch: Sequence[Any]) -> Sequence[Any]:
+        for stage in self._stages[first:]:
+            if not batch:
+                break
+            batch = stage.feed(batch)
+        return batch
+
+    def _limit_reached(self) -> str | None:
+        return next((limit.finish_reason for limit in self._limits if limit.finish_reason), None)

@@ -1,0 +1,117 @@
+"""Settle: ``replace_response``. Text that may still be replaced is held back.
+
+A bot may replace all that it has said, and a client that only appends cannot take anything back.
+So text goes on at once while the bot only appends, and waits where the bot shows that it replaces:
+
+* An answer that begins with ``replace_response`` is held, whatever its words.
+* An answer that begins with a progress line ("Generating image (3s)", "*Thinking...*") is held
+  until something else than such a line stands in it.
+* Once a bot has replaced, its text is held until the end of the answer, or until
+  ``APPENDS_AGAIN`` text events in a row have followed the last replacement: such a bot has gone
+  over to appending, as reasoning models do after their progress lines.
+
+What is replaced after it went on is made good as well as it can be: if the new text continues the
+old, only what is new goes on; else a ``Restart`` does, and the whole new text.
+
+Holds: one answer's text, at most. Remembers what went on only up to ``REMEMBERED`` characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from app.answer.deltas import Restart, Text
+from app.poe.events import Event, File, Replace
+from app.poe.events import Text as TextEvent
+
+APPENDS_AGAIN = 16
+REMEMBERED = 1024 * 1024
+
+_ELAPSED = r"\([^()\n]*?\d\s?(?:(?:s|secs?|seconds?|m|mins?|minutes?)\b|%)[^()\n]*\)"
+_PROGRESS = re.compile(
+    rf"""\s* [*_]{{0,3}}
+        (?: [^\n]*? {_ELAPSED}                                            # "Drawing a cat (3s)"
+          | (?:\S{{1,4}}\s)? [A-Z][a-z]*ing\b [^\n]*?                      # "Thinking..."
+            (?: \.{{3}} | … | \d{{1,3}}\s?% ) (?: \s* {_ELAPSED} )?          # "Loading 40%"
+        )
+        [*_]{{0,3}} \s*""",
+    re.VERBOSE,
+)
+_PROGRESS_LIMIT = 300
+
+
+def is_progress(text: str) -> bool:
+    """Whether ``text`` as a whole is one line that tells of work going on."""
+    return len(text) <= _PROGRESS_LIMIT and _PROGRESS.fullmatch(text) is not None
+
+
+class Settle:
+    """Events in, text that stays and files out."""
+
+    def __init__(self) -> None:
+        self._held: list[str] | None = []  # None: text goes on at once
+        self._has_replaced = False
+        self._appended = 0  # text events since the last replacement
+        self._sent: list[str] | None = []  # what went on; None: too much to remember
+        self._sent_size = 0
+
+    def feed(self, batch: Sequence[Event]) -> list[Text | Restart | File]:
+        settled: list[Text | Restart | File] = []
+        for event in batch:
+            if type(event) is TextEvent:
+                if self._held is None:
+                    self._send(event.text, settled)
+                elif event.text:
+                    self._append(event.text, settled)
+            elif type(event) is Replace:
+                self._replace(event.text)
+            elif type(event) is File:
+                settled.append(event)
+        return settled
+
+    def finish(self) -> list[Text | Restart | File]:
+        """The answer is over: what is held is final."""
+        settled: list[Text | Restart | File] = []
+        self._release(settled)
+        return settled
+
+    def _append(self, text: str, settled: list[Text | Restart | File]) -> None:
+        assert self._held is not None
+        self._held.append(text)
+        self._appended += 1
+        if self._has_replaced:
+            if self._appended >= APPENDS_AGAIN:
+                self._release(settled)
+        elif not is_progress("".join(self._held)):
+            self._release(settled)
+
+    def _replace(self, text: str) -> None:
+        self._held = [text]
+        self._has_replaced = True
+        self._appended = 0
+
+    def _release(self, settled: list[Text | Restart | File]) -> None:
+        """Let go what is held: all of the answer if the bot has replaced, else what is new."""
+        if self._held is None:
+            return
+        text = "".join(self._held)
+        self._held = None
+        if self._has_replaced and self._sent_size:
+            before = "".join(self._sent) if self._sent is not None else None
+            if before is not None and text.startswith(before):
+                text = text[len(before) :]
+            else:
+                settled.append(Restart())
+                self._sent, self._sent_size = [], 0
+        self._send(text, settled)
+
+    def _send(self, text: str, settled: list[Text | Restart | File]) -> None:
+        if not text:
+            return
+        settled.append(Text(text))
+        self._sent_size += len(text)
+        if self._sent is not None:
+            self._sent.append(text)
+            if self._sent_size > REMEMBERED:
+                self._sent = None

@@ -1,0 +1,300 @@
+"""Thinking: what a bot thought, told apart from what it answers.
+
+Two notations, as Poe's bots write them:
+
+* A marker line (``*Thinking...*``, also without asterisks, also with a time) and a quote::
+
+      *Thinking...*
+
+      > **Planning**
+      > I should look at …
+
+      The answer.
+
+  At the start of the answer, or later after an empty line (a second round, after a tool). One
+  quote sign a line is taken away; the empty line after the marker may be missing. The quote ends
+  at the first line that is none. A marker that no quote follows is text; only in its asterisks,
+  at the very start, it is a marker of its own and is dropped.
+* ``<think>…</think>`` or ``<thinking>…</thinking>`` at the very start; never closed, all is reasoning.
+
+Blank lines around reasoning, and between it and the answer, belong to neither. What merely looks
+like a marker is given back to the byte.
+
+Holds: a line that may still be a marker, the line end before it, a tag's beginning, white space at
+the end of reasoning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+from app.answer.deltas import Reasoning, Restart, Text
+
+_HOLD_LIMIT = 1024  # characters: what is still undecided then is text
+
+_LINE_TAIL = r"[*_]{0,3}[ \t\r]*"
+_MARKER = re.compile(rf"[*_]{{0,3}}Thinking(?:\.{{3}}|…)(?: ?\([^()\n]{{1,40}}\))?{_LINE_TAIL}")
+_MARKER_BEGUN = re.compile(
+    r"[*_]{0,3}(?:"
+    + "|".join("Thinking.."[:length].replace(".", r"\.") for length in range(11))
+    + rf"|Thinking(?:\.{{3}}|…)(?: ?\([^()\n]{{0,40}}|(?: ?\([^()\n]{{1,40}}\))?{_LINE_TAIL}))"
+)
+_BLANK_LINE = re.compile(r"[ \t\r]*\n")
+_BLANK_LINES = re.compile(r"(?:[ \t\r]*\n)*")
+_BLANK_END = re.compile(r"[ \t\r]*\Z")
+_SPACE = re.compile(r"\s*")
+_QUOTE_SIGN = re.compile(r" {0,3}> ?")
+_INDENT_END = re.compile(r" {0,3}\Z")
+# An empty line, if what follows it may be a marker.
+_PARAGRAPH = re.compile(r"\n[ \t\r]*\n(?=[*_]{0,3}(?:T|\Z))")
+_TAGS = {"<think>": "</think>", "<thinking>": "</thinking>"}
+
+_Output = list[Text | Reasoning | Restart]
+_State = Callable[[str, int, _Output], int]
+
+
+class _Place(Enum):
+    """Where in its line the text stands."""
+
+    PARAGRAPH = "at the start of a line, behind an empty one"
+    BLANK = "in a line that is blank so far"
+    INSIDE = "in a line that is not"
+
+
+class Thinking:
+    """Text in; text and reasoning out."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be at the very start of an answer."""
+        # The state is the method that reads on from a position and returns how far it came. One
+        # that neither moves nor changes the state needs more text.
+        self._state: _State = self._read_start
+        self._held = ""
+        self._is_at_start = True
+        self._place = _Place.INSIDE
+        self._closing = ""  # the tag that ends the reasoning
+        self._thoughts = 0  # blocks of reasoning so far
+        self._has_thought = False  # the current block said something
+        self._space = ""  # white space that is reasoning only if more of it comes
+        self._text: list[str] = []  # passed, not yet an item
+        self._is_indented = True  # a gap's white space now belongs to the answer's first line
+
+    def feed(self, batch: Sequence[Text | Restart]) -> _Output:
+        passed: _Output = []
+        for item in batch:
+            if type(item) is Text:
+                self._read(item.text, passed)
+            else:
+                self._begin()
+                passed.append(item)
+        return passed
+
+    def finish(self) -> _Output:
+        """The answer is over: what is held is what it looks like."""
+        passed: _Output = []
+        held, self._held = self._held, ""
+        if self._state == self._read_tagged:
+            self._think(held, passed)
+        elif self._state in (self._read_start, self._read_marker, self._read_text):
+            self._text.append("" if self._is_bare_marker(held) else held)
+        self._flush(passed)
+        return passed
+
+    def _read(self, text: str, passed: _Output) -> None:
+        text = self._held + text
+        self._held = ""
+        position = 0
+        while position < len(text):
+            state = self._state
+            reached = state(text, position, passed)
+            if reached == position and self._state == state:
+                if len(text) - position <= _HOLD_LIMIT:
+                    self._held = text[position:]
+                    break
+                self._state, self._place, self._is_at_start = (
+                    self._read_text,
+                    _Place.INSIDE,
+                    False,
+                )
+            position = reached
+        self._flush(passed)
+
+    def _flush(self, passed: _Output) -> None:
+        text = "".join(self._text)
+        self._text.clear()
+        if text:
+            passed.append(Text(text))
+
+    def _think(self, text: str, passed: _Output) -> None:
+        text = self._space + text
+        words = text.rstrip()
+        self._space = text[len(words) :]
+        if not self._has_thought:
+            words = words.lstrip()
+        elif len(self._space) > _HOLD_LIMIT:
+            words, self._space = text, ""
+        if not words:
+            return
+        if not self._has_thought:
+            self._has_thought = True
+            self._thoughts += 1
+            words = ("\n\n" if self._thoughts > 1 else "") + words
+        self._flush(passed)
+        passed.append(Reasoning(words))
+
+    # The states.
+
+    def _read_start(self, text: str, position: int, _passed: _Output) -> int:
+        """The very start: white space, then a tag, a marker, or the answer."""
+        start = _end_of(_SPACE, text, position)
+        if start == len(text):
+            return position
+        if text[start] == "<":
+            opened = next((tag for tag in _TAGS if text.startswith(tag, start)), None)
+            if opened:
+                return self._open_block(self._read_tagged, start + len(opened), _TAGS[opened])
+            if any(tag.startswith(text[start:]) for tag in _TAGS):
+                return position
+        elif (verdict := _is_marker(text, start)) is None:
+            return position
+        elif verdict:
+            self._state = self._read_marker
+            return position
+        self._state = self._read_text
+        self._is_at_start = False
+        return position
+
+    def _read_text(self, text: str, position: int, _passed: _Output) -> int:
+        """The answer: goes on up to the next paragraph that may be a marker."""
+        if self._place is _Place.PARAGRAPH:
+            verdict = _is_marker(text, position)
+            if verdict is None:
+                return position
+            if verdict:
+                self._state = self._read_marker
+                return position
+        if self._place is not _Place.INSIDE:
+            blank = _BLANK_LINE.match(text, position) or _BLANK_END.match(text, position)
+            if blank:
+                self._place = _Place.PARAGRAPH if text.endswith("\n", position, blank.end()) else _Place.BLANK
+                self._text.append(blank[0])
+                return blank.end()
+        paragraph = _PARAGRAPH.search(text, position)
+        end = paragraph.end() if paragraph else len(text)
+        self._place = _Place.PARAGRAPH if paragraph else _place_at_end(text, position)
+        self._text.append(text[position:end])
+        return end
+
+    def _read_marker(self, text: str, position: int, _passed: _Output) -> int:
+        """A marker's line is there: does a quote follow?"""
+        start = _end_of(_SPACE, text, position)
+        line_end = text.index("\n", start) + 1
+        after = _end_of(_BLANK_LINES, text, line_end)
+        if _QUOTE_SIGN.match(text, after):
+            self._place = _Place.BLANK
+            return self._open_block(self._read_quote, after)
+        if _BLANK_END.match(text, after):
+            return position
+        if not self._is_bare_marker(text[start:line_end]):
+            self._text.append(text[position:after])
+        self._state = self._read_text
+        self._place = _Place.PARAGRAPH if after > line_end else _Place.BLANK
+        self._is_at_start = False
+        return after
+
+    def _read_quote(self, text: str, position: int, passed: _Output) -> int:
+        """Reasoning as a quote, a line at a time."""
+        if self._place is not _Place.INSIDE:
+            sign = _QUOTE_SIGN.match(text, position)
+            if sign is None:
+                return position if _INDENT_END.match(text, position) else self._close_block(position)
+            if sign.end() == len(text) and sign[0].endswith(">"):
+                return position
+            self._place = _Place.INSIDE
+            return sign.end()
+        end = text.find("\n", position) + 1
+        if end:
+            self._place = _Place.BLANK
+        self._think(text[position : end or len(text)], passed)
+        return end or len(text)
+
+    def _read_tagged(self, text: str, position: int, passed: _Output) -> int:
+        """Reasoning between tags."""
+        end = text.find(self._closing, position)
+        if end >= 0:
+            self._think(text[position:end], passed)
+            self._close_block(end)
+            self._is_indented = False
+            return end + len(self._closing)
+        begun = next(
+            length
+            for length in range(min(len(self._closing) - 1, len(text) - position), -1, -1)
+            if text.endswith(self._closing[:length])
+        )
+        if len(text) - begun > position:
+            self._think(text[position : len(text) - begun], passed)
+        return len(text) - begun
+
+    def _read_gap(self, text: str, position: int, _passed: _Output) -> int:
+        """White space between reasoning and answer; only the answer's own indentation stays."""
+        start = _end_of(_SPACE, text, position)
+        line = text.rfind("\n", position, start) + 1
+        self._is_indented = self._is_indented or line > 0
+        indentation = max(line, position) if self._is_indented else start
+        if start < len(text):
+            self._state = self._read_text
+            self._place = _Place.PARAGRAPH
+        return indentation
+
+    def _open_block(
+        self,
+        state: Callable[[str, int, _Output], int],
+        position: int,
+        closing: str = "",
+    ) -> int:
+        self._state = state
+        self._closing = closing
+        self._is_at_start = False
+        self._has_thought = False
+        self._space = ""
+        return position
+
+    def _close_block(self, position: int) -> int:
+        self._state = self._read_gap
+        self._is_indented = True
+        return position
+
+    def _is_bare_marker(self, text: str) -> bool:
+        """Whether ``text`` is a marker that means something without a quote."""
+        return self._is_at_start and text.lstrip()[:1] in ("*", "_") and bool(_MARKER.fullmatch(text.strip()))
+
+
+def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Where what ``pattern`` matches at ``position`` ends."""
+    found = pattern.match(text, position)
+    return found.end() if found else position
+
+
+def _is_marker(text: str, position: int) -> bool | None:
+    """Whether the line at ``position`` is a marker; ``None`` while it may become one."""
+    end = text.find("\n", position)
+    if end >= 0:
+        return _MARKER.fullmatch(text, position, end) is not None
+    return None if _MARKER_BEGUN.fullmatch(text, position) else False
+
+
+def _place_at_end(text: str, position: int) -> _Place:
+    """Where the text stands after ``text[position:]``, which began inside a line."""
+    line_end = text.rfind("\n", position)
+    if line_end < 0 or not _BLANK_END.match(text, line_end + 1):
+        return _Place.INSIDE
+    if line_end + 1 < len(text):
+        return _Place.BLANK
+    before = text.rfind("\n", position, line_end)
+    is_paragraph = before >= 0 and _BLANK_END.match(text[before + 1 : line_end])
+    return _Place.PARAGRAPH if is_paragraph else _Place.BLANK

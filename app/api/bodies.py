@@ -1,0 +1,83 @@
+"""Bodies: a request's body, whole, within ``MAX_REQUEST_SIZE``, however it was sent."""
+
+from __future__ import annotations
+
+import zlib
+
+from flask import Request
+from gunicorn.http.errors import ParseException
+
+from app.errors import ApiError, invalid_request, payload_too_large
+
+_READ_SIZE = 1024 * 1024
+_JSON_TYPES = (
+    "application/json",
+    "text/json",
+    "",
+    "application/x-www-form-urlencoded",
+    "application/octet-stream",
+)
+_WBITS = {
+    "gzip": 31,
+    "x-gzip": 31,
+    "deflate": 47,
+}  # zlib's: gzip's header, or whichever is there
+
+
+def read_body(request: Request, limit: int) -> bytes:
+    """Read and, if need be, unpack the body: ``limit`` bytes at most, packed and unpacked.
+
+    Raises ``ApiError``: 413 over the limit, 400 for a body that ends early or is broken, 415 for
+    one that is no JSON or is packed in an unknown way.
+    """
+    _check_type(request)
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("identity", "", *_WBITS):
+        message = f"The content coding {coding[:40]!r} is not supported: send gzip, deflate or none."
+        raise ApiError(415, message, code="unsupported_content_encoding")
+    length = request.content_length
+    if length is not None and length > limit:
+        raise payload_too_large(limit)
+    body = _read(request, limit)
+    return _unpack(body, _WBITS[coding], limit) if coding in _WBITS else body
+
+
+def _check_type(request: Request) -> None:
+    """JSON, or what programs say that do not care: nothing, curl's default, plain bytes."""
+    kind = request.mimetype
+    if kind not in _JSON_TYPES and not kind.endswith("+json"):
+        message = f"The content type {kind[:80]!r} is not supported: send application/json."
+        raise ApiError(415, message, code="unsupported_media_type")
+
+
+def _read(request: Request, limit: int) -> bytes:
+    """The body as it is on the wire; chunked or of a known length, the server tells its end."""
+    stream = request.environ["wsgi.input"]
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while data := stream.read(min(_READ_SIZE, limit + 1 - size)):
+            pieces.append(data)
+            size += len(data)
+            if size > limit:
+                raise payload_too_large(limit)
+    except ParseException as error:
+        raise invalid_request("The request body's chunks are not valid HTTP.") from error
+    except OSError as error:
+        raise invalid_request("The request body ended before it was complete.") from error
+    if request.content_length is not None and size < request.content_length:
+        raise invalid_request("The request body ended before it was complete.")
+    return b"".join(pieces)
+
+
+def _unpack(body: bytes, wbits: int, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits)
+    try:
+        unpacked = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise invalid_request("The request body is not what its Content-Encoding says.") from error
+    if len(unpacked) > limit:
+        raise payload_too_large(limit)
+    if not unpacker.eof:
+        raise invalid_request("The compressed request body ended before it was complete.")
+    return unpacked

@@ -1,0 +1,170 @@
+"""Chat: ``POST /v1/chat/completions`` and ``/chat/completions``."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+
+from flask import Blueprint, Response, request
+
+from app.answer.deltas import Delta, Failure, Finish
+from app.api import requests
+from app.api.access import api_key
+from app.api.bodies import read_body
+from app.api.requests import Record
+from app.completion import Completions, Trace
+from app.conversation import AttachmentPart
+from app.dialects import chat as dialect
+from app.dialects.chat import ChatCompletion, ChatRequest, ChatStream
+from app.errors import internal_error, invalid_request
+from app.logs import fault, logger
+from app.models.catalog import Catalog
+from app.settings import Settings
+from app.streaming import ClientGone, Pump
+
+_HEARTBEAT = b": ping\n\n"
+_STREAM_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",  # nginx: hand on at once
+}
+_CLIENT_GONE_STATUS = 499  # nginx's, for the log; nobody reads the answer
+
+
+def create_blueprint(completions: Completions, catalog: Catalog, settings: Settings) -> Blueprint:
+    """The routes over ``completions``."""
+    blueprint = Blueprint("chat", __name__)
+    heartbeat_seconds = settings.heartbeat_seconds or None
+
+    @blueprint.post("/v1/chat/completions")
+    @blueprint.post("/chat/completions")
+    def create_completion() -> Response:
+        key = api_key(request)
+        chat = dialect.decode(read_body(request, settings.max_request_size))
+        _refuse_attachments(chat)
+        bot = catalog.resolve(chat.conversation.model)
+        record, trace = requests.record(), Trace()
+        record.details |= {
+            "bot": bot,
+            "stream": int(chat.stream),
+            "outcome": "client_gone",
+        }
+        source = completions.run(chat.conversation, bot, key, trace)
+        pump = Pump(source, request.environ.get("gunicorn.socket"))
+        exchange = _Exchange(chat, pump, record, trace)
+        return exchange.stream(heartbeat_seconds) if chat.stream else exchange.whole()
+
+    return blueprint
+
+
+class _Exchange:
+    """One request and its answer, on the wire of HTTP."""
+
+    def __init__(
+        self,
+        chat: ChatRequest,
+        pump: Pump[Sequence[Delta]],
+        record: Record,
+        trace: Trace,
+    ) -> None:
+        self._chat = chat
+        self._pump = pump
+        self._record = record
+        self._trace = trace
+        self._id = f"chatcmpl-{uuid.uuid4().hex}"
+        self._created = int(time.time())
+
+    def whole(self) -> Response:
+        """The answer in one body."""
+        completion = ChatCompletion(self._id, self._created, self._chat.conversation.model)
+        try:
+            while not completion.is_over:
+                completion.add(self._take(None))
+        except ClientGone:
+            self._record.status = _CLIENT_GONE_STATUS
+            return Response(status=_CLIENT_GONE_STATUS)
+        finally:
+            self._pump.close()
+        return Response(completion.render(), content_type="application/json")
+
+    def stream(self, heartbeat_seconds: float | None) -> Response:
+        """The answer as it comes.
+
+        The status waits for the first thing that Poe says, so that an error has one, but no longer
+        than a heartbeat.
+        """
+        first: Sequence[Delta] | None
+        try:
+            first = self._take(heartbeat_seconds)
+        except TimeoutError:
+            first = None
+        except ClientGone:
+            self._pump.close()
+            self._record.status = _CLIENT_GONE_STATUS
+            return Response(status=_CLIENT_GONE_STATUS)
+        if first and isinstance(first[0], Failure):
+            self._pump.close()
+            raise first[0].error
+        response = Response(self._chunks(first, heartbeat_seconds), headers=_STREAM_HEADERS)
+        response.call_on_close(self._pump.close)
+        return response
+
+    def _chunks(self, batch: Sequence[Delta] | None, heartbeat_seconds: float | None) -> Iterator[bytes]:
+        """The bytes of the stream; ``None`` stands for a silence as long as a heartbeat."""
+        model, include_usage = self._chat.conversation.model, self._chat.include_usage
+        stream = ChatStream(self._id, self._created, model, include_usage=include_usage)
+        try:
+            while True:
+                yield stream.render(batch) if batch else _HEARTBEAT
+                if batch:
+                    self._record.note_first_byte()
+                    if _is_last(batch):
+                        return
+                try:
+                    batch = self._take(heartbeat_seconds)
+                except TimeoutError:
+                    batch = None
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - the outermost edge of a stream
+            logger.error("request %s failed in its stream: %s", self._record.id, fault(error))
+            yield dialect.render_stream_error(internal_error())
+
+    def _take(self, timeout: float | None) -> Sequence[Delta]:
+        batch = self._pump.take(timeout)
+        if _is_last(batch):
+            self._pump.release()
+            self._note_end(batch[-1])
+        return batch
+
+    def _note_end(self, last: Delta) -> None:
+        details = self._record.details
+        if isinstance(last, Failure):
+            details |= {"outcome": "failed", "code": last.error.code}
+        elif isinstance(last, Finish):
+            details |= {
+                "outcome": last.reason,
+                "prompt_tokens": last.usage.prompt_tokens,
+                "completion_tokens": last.usage.completion_tokens,
+            }
+        if self._trace.attempts > 1:
+            details["attempts"] = self._trace.attempts
+        if self._trace.broken_events:
+            details["broken_events"] = self._trace.broken_events
+
+
+def _is_last(batch: Sequence[Delta]) -> bool:
+    return isinstance(batch[-1], (Finish, Failure))
+
+
+def _refuse_attachments(chat: ChatRequest) -> None:
+    """Until attachments are uploaded, say so rather than lose them."""
+    for message in chat.conversation.messages:
+        for part in message.parts:
+            if isinstance(part, AttachmentPart):
+                raise invalid_request(
+                    f"{part.param}: {part.kind} parts are not supported yet; send text.",
+                    part.param,
+                    "unsupported_content",
+                )

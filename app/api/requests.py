@@ -1,0 +1,161 @@
+"""Requests: what every request has: an id, a place in the log, CORS, errors in OpenAI's form."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from app.dialects import chat
+from app.errors import ApiError, internal_error
+from app.logs import fault, logger
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
+_QUIET_PATHS = frozenset({"/healthz", "/readyz"})
+_PANEL_PREFIXES = ("/admin", "/api/")  # same origin only
+_EXPOSED = ", ".join(
+    [
+        "x-request-id",
+        "retry-after",
+        "x-should-retry",
+        "x-ratelimit-limit-requests",
+        "x-ratelimit-remaining-requests",
+        "x-ratelimit-reset-requests",
+    ]
+)
+
+
+@dataclass
+class Record:
+    """One request's line in the log. No key and no text of a message ever goes into it."""
+
+    id: str
+    method: str
+    path: str
+    started: float = field(default_factory=time.monotonic)
+    status: int = 0
+    first_ms: int | None = None
+    details: dict[str, object] = field(default_factory=dict)
+
+    def note_first_byte(self) -> None:
+        """The first thing that says something has left for the client."""
+        if self.first_ms is None:
+            self.first_ms = self._elapsed_ms()
+
+    def write(self) -> None:
+        """Write the line."""
+        times = {"first_ms": self.first_ms, "total_ms": self._elapsed_ms()}
+        facts = {"id": self.id, "status": self.status} | self.details | times
+        line = " ".join(f"{name}={_value(value)}" for name, value in facts.items() if value is not None)
+        level = 10 if self.path in _QUIET_PATHS else 20
+        logger.log(level, "%s %s %s", _word(self.method), _word(self.path), line)
+
+    def _elapsed_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+
+def record() -> Record:
+    """The record of the request being served."""
+    current: Record = g.record
+    return current
+
+
+def install(app: Flask) -> None:
+    """Make ``app`` do all this for every request."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_error_handler(ApiError, _render)
+    app.register_error_handler(HTTPException, lambda error: _render(_from_http(app, error)))
+    app.register_error_handler(Exception, _render_fault)
+
+
+def _begin() -> Response | None:
+    given = request.headers.get("x-request-id", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    g.record = Record(request_id, request.method, request.path)
+    is_preflight = request.method == "OPTIONS" and not request.path.startswith(_PANEL_PREFIXES)
+    return Response(status=204) if is_preflight else None
+
+
+def _finish(response: Response) -> Response:
+    current = record()
+    current.status = current.status or response.status_code
+    response.headers["x-request-id"] = current.id
+    if not request.path.startswith(_PANEL_PREFIXES):
+        _allow_origins(response)
+    response.call_on_close(current.write)
+    return response
+
+
+def _allow_origins(response: Response) -> None:
+    """CORS (https://fetch.spec.whatwg.org/#http-cors-protocol): any page may use the API, with a key."""
+    headers = response.headers
+    headers["Access-Control-Allow-Origin"] = "*"
+    headers["Access-Control-Expose-Headers"] = _EXPOSED
+    if request.method != "OPTIONS":
+        return
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    headers["Access-Control-Allow-Headers"] = asked if _HEADER_NAMES.fullmatch(asked) else "*"
+    headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, OPTIONS"
+    headers["Access-Control-Max-Age"] = "86400"
+    headers["Vary"] = "Access-Control-Request-Headers"
+    if request.headers.get("Access-Control-Request-Private-Network") == "true":
+        headers["Access-Control-Allow-Private-Network"] = "true"
+
+
+def _render(error: ApiError) -> Response:
+    response = Response(
+        chat.render_error(error),
+        error.status,
+        error.headers,
+        content_type="application/json",
+    )
+    g.record.details["code"] = error.code or error.type
+    return response
+
+
+def _render_fault(error: Exception) -> Response:
+    logger.error("request %s failed: %s", record().id, fault(error))
+    return _render(internal_error())
+
+
+def _from_http(app: Flask, error: HTTPException) -> ApiError:
+    """What Flask refuses by itself."""
+    status = error.code or 500
+    if isinstance(error, NotFound):
+        return ApiError(404, _not_found(app), code="not_found")
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        message = f"{request.method} is not allowed here; allowed: {allowed}."
+        return ApiError(405, message, code="method_not_allowed", headers={"Allow": allowed})
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return ApiError(status, f"{error.name}.", kind)
+
+
+def _not_found(app: Flask) -> str:
+    """Name the path that was probably meant: the one that the wrong one ends with, or the most alike."""
+    known = sorted(
+        {rule.rule for rule in app.url_map.iter_rules() if "<" not in rule.rule},
+        key=len,
+    )
+    path = request.path.rstrip("/") or "/"
+    ending = [each for each in known if each != "/" and path.endswith(each)]
+    nearest = ending[-1:] or difflib.get_close_matches(path, known, 1, 0.3)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    base = f"{request.host_url}v1"
+    return f"There is no {_word(path)} here.{hint} The base URL for OpenAI clients is {base}."
+
+
+def _word(text: str) -> str:
+    """A client's text as one word of a log line or a message: printable and short."""
+    return "".join(each if each.isprintable() and each != " " else "?" for each in text[:200])
+
+
+def _value(value: object) -> str:
+    return f'"{_word(value)}"' if isinstance(value, str) and not value.isalnum() else str(value)

@@ -1,0 +1,129 @@
+"""Completion: one answer from a Conversation to Deltas.
+
+The only place that knows ``poe`` and ``answer`` together. Blocking code, to be run where blocking
+costs nobody anything (see ``streaming``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from app import errors
+from app.answer.deltas import Delta, Failure, Finish
+from app.answer.pipeline import Pipeline
+from app.answer.tokens import Tokenizer, slices
+from app.conversation import Conversation
+from app.errors import ApiError
+from app.poe import faults, query
+from app.poe.client import Answer, PoeClient, QueryFailed
+from app.poe.events import Done, Error, Event, EventReader
+from app.poe.sse import EventStreamDecoder
+
+_RETRY_DELAY_SECONDS = 0.5
+_DRAIN_SECONDS = 1.0
+_SLICES_AT_A_TIME = 8  # about four milliseconds of counting
+
+
+@dataclass
+class Trace:
+    """What a completion did, for the log."""
+
+    attempts: int = 0
+    broken_events: int = 0
+
+
+class Completions:
+    """Runs completions against one Poe."""
+
+    def __init__(self, poe: PoeClient, tokenizer: Tokenizer) -> None:
+        self._poe = poe
+        self._tokenizer = tokenizer
+
+    def run(
+        self, conversation: Conversation, bot: str, key: str, trace: Trace
+    ) -> Generator[Sequence[Delta], None, None]:
+        """Ask ``bot`` and yield what it answers, a batch for each read that brought something.
+
+        The last batch ends with ``Finish`` or ``Failure``; nothing is raised for what Poe does.
+        After it the iterator tidies up its connection. Closing it closes the query.
+        """
+        segment, body = query.path_segment(bot), query.encode(conversation)
+        for attempt in (1, 2):
+            trace.attempts = attempt
+            try:
+                with self._poe.ask(segment, body, key) as answer:
+                    yield from self._follow(answer, conversation, bot, key, trace)
+            except QueryFailed as failed:
+                error = failed.error
+                if failed.retryable and attempt == 1:
+                    time.sleep(_RETRY_DELAY_SECONDS)
+                    continue
+            except ApiError as fault:
+                error = fault
+            else:
+                return
+            yield [Failure(_explained(error, bot, key))]
+            return
+
+    def _follow(
+        self, answer: Answer, conversation: Conversation, bot: str, key: str, trace: Trace
+    ) -> Iterator[Sequence[Delta]]:
+        """Turn the answer's bytes into deltas until it ends, in whatever way."""
+        pipeline = Pipeline(self._tokenizer, conversation.stop, conversation.max_tokens)
+        deltas: Sequence[Delta] = ()
+        for events, last in _batches(answer, trace):
+            deltas = pipeline.feed(events)
+            if pipeline.finish_reason:
+                answer.close()  # what the bot still writes would cost points
+                break
+            if isinstance(last, Error):
+                yield [*deltas, Failure(_explained(faults.from_event(last), bot, key))]
+                answer.drain(_DRAIN_SECONDS)
+                return
+            if last:
+                deltas = [*deltas, *pipeline.finish()]
+                break
+            if deltas:
+                yield deltas
+        usage = pipeline.usage(self._count_prompt(conversation))
+        yield [*deltas, Finish(pipeline.finish_reason or "stop", usage)]
+        answer.drain(_DRAIN_SECONDS)
+
+    def _count_prompt(self, conversation: Conversation) -> int:
+        """The tokens that the bot saw. Long prompts are counted with pauses, in which others run."""
+        count, tokens = self._tokenizer.count, 0
+        for message in conversation.messages:
+            for number, piece in enumerate(slices(message.text)):
+                tokens += count(piece)
+                if number % _SLICES_AT_A_TIME == _SLICES_AT_A_TIME - 1:
+                    time.sleep(0)
+        return tokens
+
+
+def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Done | Error | None]]:
+    """The events of each read, up to the one that ends the answer, and that one with the last."""
+    decoder, reader = EventStreamDecoder(), EventReader()
+    while True:
+        data = answer.read()
+        events = reader.read(decoder.feed(data) if data else decoder.finish())
+        trace.broken_events = reader.broken
+        for index, event in enumerate(events):
+            if isinstance(event, (Done, Error)):
+                yield events[:index], event
+                return
+        if not data and not reader.seen:
+            raise QueryFailed(errors.bad_upstream("Poe's answer ended without having begun."))
+        if not data:
+            yield events, Done()
+            return
+        yield events, None
+
+
+def _explained(error: ApiError, bot: str, key: str) -> ApiError:
+    """The same error, naming the bot if there is none of that name, and never the key."""
+    message = error.message.replace(key, "***")
+    if error.code == "model_not_found":
+        message = f"Poe has no bot named {bot[:200]!r}. Poe says: {message}"
+    return replace(error, message=message)

@@ -1,0 +1,54 @@
+"""Bodies: JSON from a client, and errors that name the field which is wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from app.errors import ApiError, invalid_request
+
+T = TypeVar("T")
+
+_PATH = re.compile(r"^(?P<what>.*) - at `(?P<key>key in )?\$?(?P<path>[^`]*)`$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
+_UNKNOWN_TAG = re.compile(r"^Invalid value ('.*')$", re.DOTALL)
+_QUOTED_LIMIT = 100
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Decode a JSON object. Raises ``ApiError`` (400) for anything else."""
+    try:
+        content = msgspec.json.decode(body)
+    except RecursionError:
+        raise invalid_request("The request body is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise invalid_request("The request body is not UTF-8.") from None
+    except msgspec.MsgspecError as error:
+        raise invalid_request(f"The request body is not valid JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise invalid_request("The request body must be a JSON object.")
+    return content
+
+
+def convert(fields: dict[str, Any], form: type[T]) -> T:
+    """``fields`` as a ``form``. Raises ``ApiError`` (400) whose ``param`` is the wrong field's path."""
+    try:
+        return msgspec.convert(fields, form)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error)) from None
+
+
+def _explained(text: str) -> ApiError:
+    """Msgspec's words with the path as OpenAI writes it: ``messages[0].content``."""
+    found = _PATH.match(text)
+    what = found["what"] if found else text
+    path = found["path"].removeprefix(".") if found else ""
+    missing = _MISSING.match(what)
+    if missing:
+        path = f"{path}.{missing['name']}" if path else missing["name"]
+        what = "this field is required"
+    elif len(what) > _QUOTED_LIMIT + 20:
+        what = what[:_QUOTED_LIMIT] + "…"
+    return invalid_request(f"{path or 'request'}: {what}.", path or None)

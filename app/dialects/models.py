@@ -1,0 +1,41 @@
+"""Models: OpenAI's list of models, with what other clients look for besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.models.catalog import Model
+
+
+def render(model: Model) -> bytes:
+    """One model."""
+    return msgspec.json.encode(_entry(model))
+
+
+def render_list(models: Sequence[Model]) -> bytes:
+    """The list: ``{"object": "list", "data": […]}``."""
+    return msgspec.json.encode({"object": "list", "data": [_entry(model) for model in models]})
+
+
+def _entry(model: Model) -> dict[str, Any]:
+    """OpenAI's four fields; ``created`` in seconds. Then what is known, under each client's name."""
+    known = {
+        "description": model.description,
+        "context_length": model.context_length,  # opencode, Continue, OpenRouter's clients
+        "context_window": model.context_length,  # Cline, Roo Code
+        "max_model_len": model.context_length,  # vLLM's clients
+        "max_output_tokens": model.max_output_tokens,
+        "architecture": model.architecture,
+        "pricing": model.pricing,
+        "supported_parameters": list(model.parameters) or None,
+    }
+    entry = {
+        "id": model.id,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+    }
+    return entry | {name: value for name, value in known.items() if value is not None}

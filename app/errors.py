@@ -1,0 +1,105 @@
+"""ApiError: the one way to say no. Raised anywhere, rendered once per dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False)
+class ApiError(Exception):
+    """An error as OpenAI's API describes it.
+
+    ``status`` is the HTTP status; ``type``, ``code`` and ``param`` are OpenAI's fields of the same
+    names (https://platform.openai.com/docs/guides/error-codes); ``headers`` go on the answer.
+    ``message`` is shown to the client: English, and nothing secret in it.
+    """
+
+    status: int
+    message: str
+    type: str = "invalid_request_error"
+    code: str | None = None
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code or self.type}"
+
+
+def invalid_request(message: str, param: str | None = None, code: str | None = None) -> ApiError:
+    """400: what the client sent cannot be understood or served as it is."""
+    return ApiError(400, message, param=param, code=code)
+
+
+def invalid_api_key(message: str) -> ApiError:
+    """401: no usable key, or one that Poe refuses."""
+    return ApiError(401, message, code="invalid_api_key")
+
+
+def insufficient_quota(message: str) -> ApiError:
+    """402: out of points. Not a 429, which clients retry; those that retry all the same are told not to."""
+    headers = {"x-should-retry": "false"}
+    return ApiError(402, message, "insufficient_quota", "insufficient_quota", headers=headers)
+
+
+def permission_denied(message: str) -> ApiError:
+    """403: Poe refuses this subscriber or this content."""
+    return ApiError(403, message, "permission_error", "permission_denied")
+
+
+def model_not_found(message: str) -> ApiError:
+    """404: there is no such bot."""
+    return ApiError(404, message, code="model_not_found", param="model")
+
+
+def context_length_exceeded(message: str) -> ApiError:
+    """400: the conversation is too long for the bot."""
+    return ApiError(400, message, code="context_length_exceeded", param="messages")
+
+
+def payload_too_large(limit: int) -> ApiError:
+    """413: the body is over ``limit`` bytes."""
+    message = f"The request body is larger than {limit} bytes (MAX_REQUEST_SIZE)."
+    return ApiError(413, message, code="payload_too_large")
+
+
+def rate_limited(message: str, retry_after: str | None = None) -> ApiError:
+    """429, with Poe's ``Retry-After`` handed on."""
+    return ApiError(
+        429,
+        message,
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        headers=_retry_after(retry_after),
+    )
+
+
+def bad_upstream(message: str) -> ApiError:
+    """502: Poe failed, could not be reached, or answered something that is no answer."""
+    return ApiError(502, message, "upstream_error", "upstream_error")
+
+
+def overloaded(message: str, retry_after: str | None = None) -> ApiError:
+    """503: Poe, or the bot, is busy."""
+    return ApiError(
+        503,
+        message,
+        "overloaded_error",
+        "overloaded",
+        headers=_retry_after(retry_after),
+    )
+
+
+def timed_out(message: str) -> ApiError:
+    """504: Poe took too long; the message says which wait ended."""
+    return ApiError(504, message, "timeout_error", "upstream_timeout")
+
+
+def internal_error() -> ApiError:
+    """500: a fault of this program. What it was stands in the log only."""
+    message = "The gateway failed to answer this request; its log says why."
+    return ApiError(500, message, "server_error", "internal_error")
+
+
+def _retry_after(seconds: str | None) -> Mapping[str, str]:
+    return {"Retry-After": seconds} if seconds else {}

@@ -1,0 +1,169 @@
+"""Poe's events: (event, data) pairs in, typed events out.
+
+The events are those of Poe's bot protocol as ``fastapi_poe`` writes and reads them. What says
+nothing about the answer (``meta``, ``suggested_reply``, ``data``, ``ping``, other indexes, events
+of the future) is left out; what is broken is left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+
+class Text(Struct, frozen=True, gc=False):
+    """``text``, or the text of a ``json`` event: appended to the answer."""
+
+    text: str
+
+
+class Replace(Struct, frozen=True, gc=False):
+    """``replace_response``: takes the place of all text before it."""
+
+    text: str
+
+
+class File(Struct, frozen=True, gc=False):
+    """``file``: an attachment; the text may refer to it by ``inline_ref``."""
+
+    url: str
+    content_type: str = "application/octet-stream"
+    name: str = ""
+    inline_ref: str | None = None
+
+
+class Error(Struct, frozen=True, gc=False):
+    """``error``: the bot failed. ``allow_retry`` false means that asking again is pointless."""
+
+    text: str | None = None
+    error_type: str | None = None
+    allow_retry: bool = True
+
+
+class Done(Struct, frozen=True, gc=False):
+    """``done``: nothing follows that matters."""
+
+
+Event: TypeAlias = Text | Replace | File | Error | Done
+
+
+class _TextData(Struct, gc=False):
+    text: str
+    index: Any = None
+
+
+class EventReader:
+    """Decodes the events of one answer and counts those that it had to leave out.
+
+    ``seen`` counts all events that Poe's protocol knows, ``broken`` those with unusable data.
+    """
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.broken = 0
+
+    def read(self, pairs: Iterable[tuple[bytes, bytes]]) -> list[Event]:
+        """Decode what ``EventStreamDecoder.feed`` returned."""
+        events: list[Event] = []
+        for name, data in pairs:
+            decode = _DECODERS.get(name)
+            if decode is None:
+                self.seen += name in _SILENT
+                continue
+            self.seen += 1
+            try:
+                event = decode(data)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                event = self._mend(decode, data)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _mend(self, decode: Callable[[bytes], Event | None], data: bytes) -> Event | None:
+        """Try once more as the standard reads bytes that are not UTF-8: U+FFFD in their place."""
+        try:
+            return decode(data.decode("utf-8", "replace").encode())
+        except (msgspec.MsgspecError, RecursionError):
+            self.broken += 1
+            return None
+
+
+def _is_first_answer(index: object) -> bool:
+    """Whether an event belongs to the answer that we show, of the several that a bot may give."""
+    return index == 0 or not isinstance(index, int)
+
+
+_decode_text = msgspec.json.Decoder(_TextData).decode
+
+
+def _text(data: bytes) -> Event | None:
+    decoded = _decode_text(data)
+    return Text(decoded.text) if decoded.index is None or _is_first_answer(decoded.index) else None
+
+
+def _replace(data: bytes) -> Event | None:
+    decoded = _decode_text(data)
+    return Replace(decoded.text) if _is_first_answer(decoded.index) else None
+
+
+def _file(data: bytes) -> Event | None:
+    fields = _object(data)
+    if not _is_first_answer(fields.get("index")):
+        return None
+    return msgspec.convert({key: value for key, value in fields.items() if value is not None}, File)
+
+
+def _json(data: bytes) -> Event | None:
+    """The text of an event in the form of OpenAI's chunks: ``choices[0].delta.content``."""
+    fields = _object(data)
+    choices = fields.get("choices")
+    if not isinstance(choices, list) or not _is_first_answer(fields.get("index")):
+        return None
+    text = "".join(_content(choice) for choice in choices)
+    return Text(text) if text else None
+
+
+def _content(choice: object) -> str:
+    if not isinstance(choice, dict) or not _is_first_answer(choice.get("index")):
+        return ""
+    delta = choice.get("delta")
+    content = delta.get("content") if isinstance(delta, dict) else None
+    return content if isinstance(content, str) else ""
+
+
+def _error(data: bytes) -> Event | None:
+    """An error stays one however its fields look: losing it would make a failure a success."""
+    try:
+        fields = _object(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return Error()
+    if not _is_first_answer(fields.get("index")):
+        return None
+    text, kind = fields.get("text"), fields.get("error_type")
+    return Error(
+        text if isinstance(text, str) else None,
+        kind if isinstance(kind, str) else None,
+        fields.get("allow_retry") is not False,
+    )
+
+
+def _done(_data: bytes) -> Event:
+    return Done()
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(data, type=dict[str, Any])
+
+
+_DECODERS: dict[bytes, Callable[[bytes], Event | None]] = {
+    b"text": _text,
+    b"replace_response": _replace,
+    b"file": _file,
+    b"json": _json,
+    b"error": _error,
+    b"done": _done,
+}
+_SILENT = frozenset({b"meta", b"suggested_reply", b"data", b"ping"})

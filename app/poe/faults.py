@@ -1,0 +1,149 @@
+"""Faults: what Poe says when it cannot answer, turned into an ApiError.
+
+Poe says it in three ways: by the HTTP status, by an ``error`` event in a 200, or in nothing but
+the words of either. The statuses are those of Poe's API documentation; the words were seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from app import errors
+from app.errors import ApiError
+from app.poe.events import Error
+
+_TEXT_LIMIT = 2000  # characters of Poe's words that are shown
+
+# In this order: the first that matches decides. An entry's patterns are alternatives.
+_WORDS: tuple[tuple[re.Pattern[str], Callable[[str], ApiError]], ...] = tuple(
+    (re.compile("|".join(patterns), re.IGNORECASE), make)
+    for make, patterns in (
+        (
+            errors.insufficient_quota,
+            (
+                r"\b(?:more|enough|insufficient|out of|lacks?|lacking|no) (?:\w+ )?(?:points|credits?|funds?)\b",
+                r"\binsufficient[_ ](?:fund|quota|balance|credit|point)",
+            ),
+        ),
+        (errors.rate_limited, (r"\brate[ _-]?limit", r"\btoo many requests\b")),
+        (
+            errors.invalid_api_key,
+            (
+                r"\b(?:invalid|incorrect|wrong|missing|expired) (?:\w+ )?(?:token|(?:api[ _-]?)?key)\b",
+                r"\bunauthori[sz]ed\b",
+            ),
+        ),
+        (
+            errors.model_not_found,
+            (
+                r"\b(?:bot|model)\b.{0,80}\b(?:does not exist|doesn't exist|not found|unknown)",
+                r"\b(?:unknown|no such|nonexistent) (?:bot|model)\b",
+                r"\b(?:cannot|could not|can't) find (?:the )?(?:bot|model)\b",
+            ),
+        ),
+        (
+            errors.context_length_exceeded,
+            (
+                r"\b(?:message|prompt|input|conversation|context|request)\b.{0,40}\btoo (?:long|large)\b",
+                r"\bcontext[ _-]?(?:length|window)\b",
+                r"\bmaximum context\b",
+                r"\btoo many (?:input )?tokens\b",
+            ),
+        ),
+        (
+            errors.overloaded,
+            (r"\boverloaded\b", r"\bat capacity\b", r"\b(?:server|bot|model) is (?:too )?busy\b"),
+        ),
+        (errors.timed_out, (r"\btimed? ?out\b",)),
+    )
+)
+
+_BY_ERROR_TYPE: Mapping[str, Callable[[str], ApiError]] = {
+    "user_message_too_long": errors.context_length_exceeded,
+    "insufficient_fund": errors.insufficient_quota,
+    "privacy_authorization_error": errors.permission_denied,
+}
+
+_BY_STATUS: Mapping[int, Callable[[str], ApiError]] = {
+    401: errors.invalid_api_key,
+    402: errors.insufficient_quota,
+    403: errors.permission_denied,
+    404: errors.model_not_found,
+    408: errors.timed_out,
+    413: errors.context_length_exceeded,
+    504: errors.timed_out,
+}
+
+
+def from_event(event: Error) -> ApiError:
+    """The error that an ``error`` event stands for."""
+    text = _shown(event.text) or "The bot failed without saying why."
+    by_type = _BY_ERROR_TYPE.get(event.error_type or "")
+    if by_type is not None:
+        return by_type(text)
+    by_words = _from_words(text)
+    if by_words is not None:
+        return by_words
+    if event.error_type == "user_caused_error":
+        return errors.invalid_request(text)
+    return errors.bad_upstream(text)
+
+
+def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error that a response other than 200 stands for."""
+    text = _words_of(body)
+    retry_after = _retry_after(headers)
+    shown = text or f"Poe answered with status {status}."
+    if status == 429:
+        return errors.rate_limited(shown, retry_after)
+    if status in (503, 529):
+        return errors.overloaded(shown, retry_after)
+    if status in _BY_STATUS:
+        return _BY_STATUS[status](shown)
+    by_words = _from_words(text)
+    if by_words is not None:
+        return by_words
+    if status in (400, 422):
+        return errors.invalid_request(shown)
+    return errors.bad_upstream(
+        shown if status >= 400 else f"Poe answered with status {status}, not with an answer."
+    )
+
+
+def forbids_retry(body: bytes) -> bool:
+    """Whether an error's body says ``"allow_retry": false``, as an ``error`` event would."""
+    try:
+        fields = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(fields, dict) and fields.get("allow_retry") is False
+
+
+def _from_words(text: str) -> ApiError | None:
+    return next((make(text) for pattern, make in _WORDS if pattern.search(text)), None)
+
+
+def _words_of(body: bytes) -> str:
+    """What a body says to a person: JSON's usual places, else plain text; nothing of a page."""
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        text = body.decode("utf-8", "replace").strip()
+        return "" if text.startswith("<") else _shown(text)
+    for key in ("error", "message", "detail", "text"):
+        if isinstance(content, dict) and content.get(key):
+            content = content[key]
+    return _shown(content) if isinstance(content, str) else ""
+
+
+def _shown(text: str | None) -> str:
+    return " ".join((text or "").split())[:_TEXT_LIMIT]
+
+
+def _retry_after(headers: Mapping[str, str]) -> str | None:
+    """Poe's ``Retry-After``: seconds or a date (RFC 9110 section 10.2.3), if it can go on a header."""
+    value = headers.get("retry-after", "").strip()
+    return value if value and len(value) < 64 and value.isascii() and value.isprintable() else None

@@ -1,0 +1,74 @@
+"""Models: Poe's list of bots, read defensively: every field but ``id`` may be missing or odd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.errors import bad_upstream
+from app.models.catalog import Model
+from app.poe.client import PoeClient, QueryFailed
+
+_MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
+
+
+def fetch(client: PoeClient) -> list[Model]:
+    """Ask Poe for its list. Raises ``ApiError`` if there is none to be had."""
+    try:
+        return decode(client.models())
+    except QueryFailed as failed:
+        raise failed.error from failed
+
+
+def decode(body: bytes) -> list[Model]:
+    """Poe's answer to ``GET /v1/models``. Raises ``ApiError`` (502) if it is no list."""
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        content = None
+    entries = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise bad_upstream("Poe's list of models is not a list.")
+    return [_model(entry) for entry in entries if isinstance(entry, dict) and _text(entry.get("id"))]
+
+
+def _model(entry: dict[str, Any]) -> Model:
+    window = entry.get("context_window")
+    window = window if isinstance(window, dict) else {"context_length": window}
+    return Model(
+        id=entry["id"],
+        created=_seconds(entry.get("created")),
+        owned_by=_text(entry.get("owned_by")) or "poe",
+        description=_text(entry.get("description")),
+        context_length=_number(window.get("context_length")) or _number(entry.get("context_length")),
+        max_output_tokens=_number(window.get("max_output_tokens")) or _number(entry.get("max_output_tokens")),
+        architecture=_mapping(entry.get("architecture")),
+        pricing=_mapping(entry.get("pricing")),
+        parameters=_names(entry.get("parameters")),
+    )
+
+
+def _seconds(created: object) -> int:
+    if isinstance(created, bool) or not isinstance(created, (int, float)):
+        return 0
+    return int(created // 1000 if created >= _MILLISECONDS_FROM else created)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _mapping(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _names(parameters: object) -> Sequence[str]:
+    if not isinstance(parameters, list):
+        return ()
+    return [each["name"] for each in parameters if isinstance(each, dict) and _text(each.get("name"))]

@@ -1,0 +1,95 @@
+"""Server-sent events: bytes in, (event, data) pairs out, incrementally.
+
+Follows the parsing rules of the WHATWG HTML standard (section 9.2.6, "Interpreting an event
+stream"), with one leniency: a last event that lacks its blank line is given at the end.
+
+Cost: linear in the bytes, however they are cut.
+"""
+
+from __future__ import annotations
+
+from app.errors import bad_upstream
+
+LIMIT = 16 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class EventStreamDecoder:
+    """``feed`` bytes, get the events that they completed; ``finish`` gives what was left open.
+
+    Data stays bytes: it is JSON, whose decoder checks UTF-8 anyway. A line or an event of more
+    than ``limit`` bytes raises ``ApiError`` (502).
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._line = bytearray()  # the open line
+        self._event = b""
+        self._data: list[bytes] = []
+        self._size = 0  # bytes in _data
+        self._at_start = True
+        self._after_cr = False
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """Take what one read brought and return the ``(event, data)`` pairs that are complete."""
+        if self._after_cr and data:
+            self._after_cr = False
+            if data.startswith(b"\n"):
+                data = data[1:]
+        if b"\n" not in data and b"\r" not in data:
+            self._extend(data)
+            return []
+        if self._line:
+            self._extend(data)
+            data = bytes(self._line)
+            self._line.clear()
+        lines = data.splitlines()  # bytes split at LF, CR and CRLF only
+        if data.endswith(b"\r"):
+            self._after_cr = True
+        elif not data.endswith(b"\n"):
+            self._extend(lines.pop())
+        return self._read(lines)
+
+    def finish(self) -> list[tuple[bytes, bytes]]:
+        """The stream has ended: return the event that was still open, if there is one."""
+        rest = [bytes(self._line)] if self._line else []
+        self._line.clear()
+        return self._read([*rest, b""])
+
+    def _extend(self, data: bytes) -> None:
+        self._line += data
+        if len(self._line) > self._limit and self._line.find(b"\n") < 0 and self._line.find(b"\r") < 0:
+            raise bad_upstream(f"Poe sent a line of more than {self._limit} bytes.")
+
+    def _read(self, lines: list[bytes]) -> list[tuple[bytes, bytes]]:
+        if self._at_start and lines:
+            self._at_start = False
+            lines[0] = lines[0].removeprefix(_BOM)
+        events = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._add_data(line[6:] if line.startswith(b" ", 5) else line[5:])
+            elif line.startswith(b"event:"):
+                self._event = line[7:] if line.startswith(b" ", 6) else line[6:]
+            elif not line:
+                if self._data:
+                    events.append(
+                        (
+                            self._event,
+                            self._data[0] if len(self._data) == 1 else b"\n".join(self._data),
+                        )
+                    )
+                    self._data = []
+                    self._size = 0
+                self._event = b""
+            elif line == b"data":
+                self._add_data(b"")
+            elif line == b"event":
+                self._event = b""
+        return events
+
+    def _add_data(self, value: bytes) -> None:
+        self._data.append(value)
+        self._size += len(value) + 1
+        if self._size > self._limit:
+            raise bad_upstream(f"Poe sent an event of more than {self._limit} bytes.")

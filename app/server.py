@@ -1,0 +1,175 @@
+"""The gunicorn worker: gevent's, answering in JSON where gunicorn would answer in HTML.
+
+Also sees to it that a client which is still sending can read a refusal: closing a connection with
+unread bytes resets it, and the answer is lost with it (RFC 9112 section 9.6).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from gunicorn.http.errors import ParseException
+from gunicorn.http.message import Request
+from gunicorn.workers.ggevent import GeventWorker
+
+from app.logs import fault, logger
+
+_DRAIN_BYTES = 1024 * 1024
+_DRAIN_SECONDS = 2.0
+
+# By the name of gunicorn's exception: status, reason, what the client is told.
+_REFUSALS: dict[str, tuple[int, str, str]] = {
+    "LimitRequestLine": (414, "URI Too Long", "The request line is too long."),
+    "LimitRequestHeaders": (
+        431,
+        "Request Header Fields Too Large",
+        "The request's header fields are too large.",
+    ),
+    "UnsupportedTransferCoding": (
+        501,
+        "Not Implemented",
+        "The request's transfer coding is not supported.",
+    ),
+    "ExpectationFailed": (
+        417,
+        "Expectation Failed",
+        "Only 100-continue can be expected.",
+    ),
+    "ForbiddenProxyRequest": (403, "Forbidden", "The request is forbidden."),
+    "InvalidRequestLine": (400, "Bad Request", "The request line is not valid HTTP."),
+    "InvalidRequestMethod": (
+        400,
+        "Bad Request",
+        "The request method is not valid HTTP.",
+    ),
+    "InvalidHTTPVersion": (400, "Bad Request", "The HTTP version is not supported."),
+    "InvalidHeader": (400, "Bad Request", "A header field is not valid HTTP."),
+    "InvalidHeaderName": (
+        400,
+        "Bad Request",
+        "A header field's name is not valid HTTP.",
+    ),
+    "ObsoleteFolding": (
+        400,
+        "Bad Request",
+        "A header field is folded over several lines.",
+    ),
+    "InvalidChunkSize": (
+        400,
+        "Bad Request",
+        "The request body's chunks are not valid HTTP.",
+    ),
+    "InvalidChunkExtension": (
+        400,
+        "Bad Request",
+        "The request body's chunks are not valid HTTP.",
+    ),
+    "ChunkMissingTerminator": (
+        400,
+        "Bad Request",
+        "The request body's chunks are not valid HTTP.",
+    ),
+    "InvalidSchemeHeaders": (
+        400,
+        "Bad Request",
+        "The forwarded scheme is contradictory.",
+    ),
+}
+_FAILED = (
+    500,
+    "Internal Server Error",
+    "The gateway failed to answer this request; its log says why.",
+)
+
+
+class GatewayWorker(GeventWorker):
+    """Serves the gateway."""
+
+    def handle_request(self, listener_name: Any, req: Request, sock: socket.socket, addr: Any) -> bool:
+        """Serve one request, then see what is left of its body."""
+        try:
+            handled = super().handle_request(listener_name, req, sock, addr)
+        except StopIteration:
+            _linger(req, sock)
+            raise
+        if not _drain(req, sock):
+            _linger(req, sock)
+            raise StopIteration
+        return handled
+
+    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Refuse what is not HTTP, or say that a request failed, in OpenAI's form.
+
+        Nothing that was sent is logged or echoed: a broken header field may be the one with the key.
+        """
+        status, reason, message = _REFUSALS.get(type(exc).__name__, _FAILED)
+        request_id = uuid.uuid4().hex
+        host = addr[0] if addr else "-"
+        if status == _FAILED[0]:
+            logger.error("request %s from %s failed: %s", request_id, host, fault(exc))
+        else:
+            logger.warning("request %s from %s refused: %s", request_id, host, type(exc).__name__)
+        with contextlib.suppress(OSError):
+            client.sendall(_refusal(status, reason, message, request_id))
+            _linger(req, client)
+
+
+def _refusal(status: int, reason: str, message: str, request_id: str) -> bytes:
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    error = {"message": message, "type": kind, "param": None, "code": None}
+    body = msgspec.json.encode({"error": error})
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"x-request-id: {request_id}\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _is_read(body: Any) -> bool:
+    """Whether all of a request's body has been taken off the connection."""
+    reader = body.reader
+    if hasattr(reader, "length"):
+        return bool(reader.length == 0)
+    return getattr(reader, "parser", None) is None
+
+
+def _drain(req: Request, sock: socket.socket) -> bool:
+    """Read what is left of the body, within bounds; whether another request can follow it."""
+    body: Any = req.body
+    if body.failed:
+        return False
+    return _is_read(body) or (_read_away(sock, body.read) and _is_read(body))
+
+
+def _linger(req: Request | None, sock: socket.socket) -> None:
+    """Let a client that is still sending read our answer: half-close, and read on for a while."""
+    body: Any = req.body if req is not None else None
+    if body is not None and not body.failed and _is_read(body):
+        return
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        _read_away(sock, sock.recv)
+
+
+def _read_away(sock: socket.socket, read: Callable[[int], bytes]) -> bool:
+    """Read until the end, ``_DRAIN_BYTES`` or ``_DRAIN_SECONDS``; whether it was the end."""
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    left = _DRAIN_BYTES
+    try:
+        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+            sock.settimeout(seconds)
+            data = read(min(left, 65536))
+            if not data:
+                return True
+            left -= len(data)
+    except (OSError, ParseException):
+        return False
+    finally:
+        sock.settimeout(None)
+    return False

@@ -1,0 +1,246 @@
+"""Settings: every knob of the service, read from the environment once.
+
+The names that the Rust version of this program had keep their meaning. Nothing else in the
+project reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+DEFAULT_ADMIN_PASSWORD = "123456"  # noqa: S105 - the published default, warned about at the start
+
+
+class SettingsError(ValueError):
+    """A variable holds a value that cannot be used; the message is one line for the operator."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a variable's text becomes a value.
+
+    ``parse`` raises ``ValueError`` for a text that cannot be used; ``allowed`` says in words what
+    can, both in that error and in docs/configuration.md.
+    """
+
+    parse: Callable[[str], Any]
+    allowed: str
+
+
+def _whole_number(low: int, high: int) -> Kind:
+    def parse(text: str) -> int:
+        value = int(text) if text.isascii() else low - 1
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind(parse, f"a whole number from {low} to {high}")
+
+
+def _seconds(low: float, high: float) -> Kind:
+    def parse(text: str) -> float:
+        value = float(text) if text.isascii() else low - 1
+        if not low <= value <= high:  # also refuses NaN
+            raise ValueError
+        return value
+
+    return Kind(parse, f"a number of seconds from {low:g} to {high:g}")
+
+
+def _choice(*names: str) -> Kind:
+    def parse(text: str) -> str:
+        if text.lower() not in names:
+            raise ValueError
+        return text.lower()
+
+    return Kind(parse, "one of " + ", ".join(names))
+
+
+def _text(allowed: str, accepts: Callable[[str], bool]) -> Kind:
+    def parse(text: str) -> str:
+        if not accepts(text):
+            raise ValueError
+        return text
+
+    return Kind(parse, allowed)
+
+
+def _is_http_url(text: str) -> bool:
+    parts = urlsplit(text)
+    _ = parts.port  # raises ValueError for a port that is no number
+    usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query
+    return bool(usable) and parts.username is None and not parts.fragment and " " not in text
+
+
+def _http_url() -> Kind:
+    def parse(text: str) -> str:
+        if not _is_http_url(text):
+            raise ValueError
+        return text.rstrip("/")
+
+    return Kind(parse, "an http:// or https:// address without user, query or fragment")
+
+
+def _writable_folder(text: str) -> Path:
+    """The folder, made if it is not there; ``ValueError`` if it cannot be made or written."""
+    folder = Path(text)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError from error
+    return folder
+
+
+def _is_host(text: str) -> bool:
+    return bool(text) and not any(character.isspace() or character == "/" for character in text)
+
+
+# A default is given as the text that the variable would hold, so that it passes the same gate.
+@dataclass(frozen=True)
+class _Variable:
+    name: str
+    default: str
+    kind: Kind
+    says: str
+
+
+def _setting(name: str, default: str, kind: Kind, says: str) -> Any:
+    return field(metadata={"variable": _Variable(name, default, kind, says)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one process, all checked. ``Settings.load()`` reads the environment."""
+
+    host: str = _setting(
+        "HOST",
+        "0.0.0.0",  # noqa: S104 - a server is for others
+        _text("a host name or address", _is_host),
+        "Address to listen on.",
+    )
+    port: int = _setting("PORT", "8080", _whole_number(1, 65535), "Port to listen on.")
+    workers: int = _setting(
+        "WEB_CONCURRENCY",
+        "2",
+        _whole_number(1, 64),
+        "Worker processes; one serves many streams.",
+    )
+    log_level: str = _setting(
+        "LOG_LEVEL",
+        "info",
+        _choice("debug", "info", "warn", "error"),
+        "How much is logged.",
+    )
+    admin_username: str = _setting(
+        "ADMIN_USERNAME", "admin", _text("a name without colon", lambda text: bool(text) and ":" not in text),
+        "User of the panel at /admin.",
+    )  # fmt: skip
+    admin_password: str = _setting(
+        "ADMIN_PASSWORD",
+        DEFAULT_ADMIN_PASSWORD,
+        _text("any text", lambda _: True),
+        "Password of the panel at /admin. Change it.",
+    )
+    config_dir: Path = _setting(
+        "CONFIG_DIR",
+        "./",
+        Kind(_writable_folder, "a folder that exists or can be made, and can be written"),
+        "Where models.yaml and the caches live.",
+    )
+    max_request_size: int = _setting(
+        "MAX_REQUEST_SIZE", "1073741824", _whole_number(1, 2**40),
+        "Largest request body in bytes, counted after unpacking; over it the answer is 413.",
+    )  # fmt: skip
+    rate_limit_ms: int = _setting(
+        "RATE_LIMIT_MS", "100", _whole_number(0, 3_600_000),
+        "Least milliseconds between the starts of two queries to Poe, 0 = off. Not used yet.",
+    )  # fmt: skip
+    url_cache_ttl_seconds: int = _setting(
+        "URL_CACHE_TTL_SECONDS", "259200", _whole_number(1, 2**31),
+        "How long the URL of an upload is remembered. Not used yet.",
+    )  # fmt: skip
+    url_cache_size_mb: int = _setting(
+        "URL_CACHE_SIZE_MB", "100", _whole_number(0, 2**20),
+        "Room for remembered uploads on disk, 0 = off. Not used yet.",
+    )  # fmt: skip
+    poe_base_url: str = _setting(
+        "POE_BASE_URL",
+        "https://api.poe.com",
+        _http_url(),
+        "Where Poe's bot-query API is.",
+    )
+    poe_file_upload_url: str = _setting(
+        "POE_FILE_UPLOAD_URL",
+        "https://www.quora.com/poe_api/file_upload_3RD_PARTY_POST",
+        _http_url(),
+        "Poe's upload endpoint, whole. Not used yet.",
+    )
+    models_cache_seconds: float = _setting(
+        "MODELS_CACHE_SECONDS",
+        "600",
+        _seconds(0, 86_400),
+        "How long Poe's list of bots is fresh.",
+    )
+    heartbeat_seconds: float = _setting(
+        "HEARTBEAT_SECONDS", "15", _seconds(0, 3600),
+        "A silent stream carries a comment line this often, 0 = never.",
+    )  # fmt: skip
+    connect_timeout_seconds: float = _setting(
+        "CONNECT_TIMEOUT_SECONDS",
+        "10",
+        _seconds(0.1, 600),
+        "How long connecting to Poe may take.",
+    )
+    first_byte_timeout_seconds: float = _setting(
+        "FIRST_BYTE_TIMEOUT_SECONDS", "300", _seconds(0.1, 86_400),
+        "How long Poe may take from the query to the first byte of the answer.",
+    )  # fmt: skip
+    idle_timeout_seconds: float = _setting(
+        "IDLE_TIMEOUT_SECONDS", "300", _seconds(0.1, 86_400),
+        "How long Poe may be silent in the middle of an answer.",
+    )  # fmt: skip
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from ``environ`` (default: this process's environment).
+
+        A variable that is absent, or empty where empty text is of no use, has its default.
+        Raises ``SettingsError`` for the first value that cannot be used.
+        """
+        environ = os.environ if environ is None else environ
+        values = {name: _read(variable, environ) for name, variable in _variables()}
+        return cls(**values)
+
+
+def _variables() -> list[tuple[str, _Variable]]:
+    return [(each.name, each.metadata["variable"]) for each in fields(Settings)]
+
+
+def _read(variable: _Variable, environ: Mapping[str, str]) -> Any:
+    text = environ.get(variable.name, variable.default)
+    if text == "" and variable.name != "ADMIN_PASSWORD":
+        text = variable.default
+    try:
+        return variable.kind.parse(text.strip())
+    except ValueError:
+        shown = "(hidden)" if "PASSWORD" in variable.name else repr(text)
+        raise SettingsError(
+            f"{variable.name}={shown} cannot be used: allowed is {variable.kind.allowed}"
+        ) from None
+
+
+def reference() -> str:
+    """The table of all settings in Markdown, as docs/configuration.md holds it."""
+    rows = [
+        f"| `{each.name}` | `{each.default}` | {each.says} | {each.kind.allowed} |"
+        for _, each in _variables()
+    ]
+    return "\n".join(["| variable | default | what it does | allowed |", "|---|---|---|---|", *rows])

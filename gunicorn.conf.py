@@ -1,0 +1,60 @@
+"""Every setting of the server, read from the same Settings as the application.
+
+gevent replaces the blocking parts of the standard library here, before anything else is
+imported, and nowhere else.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from gunicorn.arbiter import Arbiter  # noqa: E402
+from gunicorn.workers.base import Worker  # noqa: E402
+
+from app import logs  # noqa: E402
+from app.settings import DEFAULT_ADMIN_PASSWORD, Settings, SettingsError  # noqa: E402
+
+try:
+    settings = Settings.load()
+except SettingsError as error:
+    sys.exit(f"poe2openai: {error}")
+
+wsgi_app = "wsgi:app"
+# The tokenizer's tables are loaded once and shared by all workers.
+preload_app = True
+bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
+workers = settings.workers
+worker_class = "app.server.GatewayWorker"
+worker_connections = 4096
+# Also bounds how long the head of a request may take.
+keepalive = 20
+# The largest head: a line, and fields enough for a browser's cookies or a proxy's additions.
+limit_request_line = 8190
+limit_request_field_size = 16380
+# A worker that does not report for this long is replaced. Streams do not count: they yield.
+timeout = 60
+graceful_timeout = 30
+# Heartbeat files: a disk may stall, memory does not.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+control_socket_disable = True
+loglevel = "warning" if settings.log_level == "warn" else settings.log_level
+logconfig_dict = logs.configuration(settings.log_level)
+proc_name = "poe2openai"
+
+
+def on_starting(server: Arbiter) -> None:
+    """Say once, in the master, what an operator must not overlook."""
+    if settings.admin_password == DEFAULT_ADMIN_PASSWORD:
+        server.log.warning(
+            "ADMIN_PASSWORD IS THE DEFAULT (%s): anyone who reaches this port can use /admin. "
+            "Set ADMIN_PASSWORD.",
+            DEFAULT_ADMIN_PASSWORD,
+        )
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Have the list of bots at hand before the first request needs it."""
+    worker.wsgi.extensions["catalog"].refresh_in_background()

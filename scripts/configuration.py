@@ -1,0 +1,26 @@
+"""Writes docs/configuration.md from the settings themselves."""
+
+from pathlib import Path
+
+from app.settings import reference
+
+PAGE = """# Configuration
+
+All settings are environment variables, read once at the start. A value that cannot be used stops the
+start with one line that names the variable, its value and what is allowed. An empty variable counts
+as absent (but for `ADMIN_PASSWORD`). This page is generated from `app/settings.py` by `make docs`.
+
+{table}
+
+`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and `REQUESTS_CA_BUNDLE` (or `CURL_CA_BUNDLE`) have their usual
+meaning for the connections to Poe. They, too, are read once.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return PAGE.format(table=reference())
+
+
+if __name__ == "__main__":
+    Path(__file__).parent.parent.joinpath("docs", "configuration.md").write_text(page(), encoding="utf-8")
