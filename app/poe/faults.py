@@ -24,7 +24,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[str], ApiError]], ...] = tuple(
         (
             errors.insufficient_quota,
             (
-                r"\b(?:more|enough|insufficient|out of|lacks?|lacking|no) (?:\w+ )?(?:points|credits?|funds?)\b",
+                r"\b(?:more|enough|insufficient|out of|lacks?|no) (?:\w+ )?(?:points|credits?|funds?)\b",
                 r"\binsufficient[_ ](?:fund|quota|balance|credit|point)",
             ),
         ),
