@@ -1,0 +1,93 @@
+"""The real parts that end-to-end tests use: upstreams, and gateways in front of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway import KEY, WORDS, Gateway
+from tests.upstream.bots import PoeServer
+from tests.upstream.scripted import ScriptedUpstream
+
+StartGateway = Callable[..., Gateway]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What fastapi_poe still uses of an older pydantic is not ours to mend."""
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:fastapi_poe")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_proxy() -> None:
+    """Everything here happens on the loopback."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartGateway]:
+    """Start gateways that run until the tests are over. Then their logs must be clean."""
+    started: list[Gateway] = []
+
+    def start(poe_url: str, **settings: str) -> Gateway:
+        gateway = Gateway(tmp_path_factory.mktemp("gateway"), poe_url, **settings)
+        started.append(gateway)
+        return gateway
+
+    yield start
+    for gateway in started:
+        gateway.stop()
+    for gateway in started:
+        check_log(gateway.log)
+
+
+def check_log(log: Path) -> None:
+    """Whatever was done to a gateway: no traceback, no key and no text of a message in its log."""
+    written = log.read_text()
+    for forbidden in ("Traceback", KEY, WORDS):
+        assert forbidden not in written, f"{forbidden!r} is in the log:\n{written[-5000:]}"
+
+
+@pytest.fixture(scope="session")
+def poe() -> Iterator[PoeServer]:
+    """A real server of Poe's protocol."""
+    server = PoeServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def poe_gateway(poe: PoeServer, start_gateway: StartGateway) -> Gateway:
+    """A gateway to the real server."""
+    return start_gateway(poe.url)
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[ScriptedUpstream]:
+    """An upstream that does what a test tells it to."""
+    server = ScriptedUpstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(upstream: ScriptedUpstream, start_gateway: StartGateway) -> Gateway:
+    """A gateway to the scripted upstream: 1 MiB a request, heartbeats too rare to be seen."""
+    return start_gateway(upstream.url, MAX_REQUEST_SIZE=str(1024 * 1024), HEARTBEAT_SECONDS="30")
+
+
+@pytest.fixture(scope="session")
+def beating_gateway(upstream: ScriptedUpstream, start_gateway: StartGateway) -> Gateway:
+    """A gateway with a heartbeat five times a second."""
+    return start_gateway(upstream.url, HEARTBEAT_SECONDS="0.2")
+
+
+@pytest.fixture(scope="session")
+def impatient_gateway(upstream: ScriptedUpstream, start_gateway: StartGateway) -> Gateway:
+    """A gateway that waits for Poe no longer than a second."""
+    return start_gateway(
+        upstream.url, CONNECT_TIMEOUT_SECONDS="1", FIRST_BYTE_TIMEOUT_SECONDS="1", IDLE_TIMEOUT_SECONDS="1"
+    )

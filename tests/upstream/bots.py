@@ -1,0 +1,165 @@
+"""A real server of Poe's protocol: ``fastapi_poe`` bots behind uvicorn, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import AsyncIterable
+
+import fastapi_poe as fp
+import uvicorn
+from fastapi import FastAPI
+from sse_starlette import ServerSentEvent
+
+MODELS = [
+    {
+        "id": "Echo",
+        "object": "model",
+        "created": 1712505600000,
+        "owned_by": "Anthropic",
+        "description": "Says what it received.",
+        "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+        "pricing": {"prompt": "0.0000026", "completion": "0.000013", "image": None},
+        "context_window": {"context_length": 200000, "max_output_tokens": 64000},
+        "parameters": [{"name": "thinking_budget", "schema": {"type": "integer"}}],
+    },
+    {"id": "bare"},
+]
+
+
+class _Bot(fp.PoeBot):
+    """A bot that yields ``replies``."""
+
+    replies: tuple[object, ...] = ()
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
+        for reply in self.replies:
+            yield fp.PartialResponse(text=reply) if isinstance(reply, str) else reply
+
+
+class Echo(fp.PoeBot):
+    """Says, as JSON, the body that it received."""
+
+    async def get_response_with_context(
+        self, request: fp.QueryRequest, context: fp.RequestContext
+    ) -> AsyncIterable[object]:
+        received = dict(await context.http_request.json())
+        received.pop("http_request", None)
+        yield fp.PartialResponse(text=json.dumps(received))
+
+
+class Counter(_Bot):
+    replies = (
+        fp.MetaResponse(text="", suggested_replies=False),
+        *("one ", "two ", "", "three ", "四 ", "\U0001f680"),
+        fp.PartialResponse(text="and then?", is_suggested_reply=True),
+        fp.DataResponse(metadata="m"),
+    )
+
+
+class Thinker(_Bot):
+    replies = (
+        *("*Thinking...*\n\n", "> **Planning**\n", "> \n> I look", " twice.\n", "> > quoted\n\n"),
+        "The answer.",
+    )
+
+
+class Artist(_Bot):
+    replies = (
+        "Here: ![a cat][cat1].",
+        fp.PartialResponse(
+            text="",
+            attachment=fp.Attachment(
+                url="https://pfst.cf2.poecdn.net/base/image/cat", content_type="image/png", name="cat.png",
+                inline_ref="cat1",
+            ),
+        ),
+    )  # fmt: skip
+
+
+class Progress(_Bot):
+    replies = (
+        *(fp.PartialResponse(text=f"Generating image ({n}s)", is_replace_response=True) for n in (1, 2, 3)),
+        fp.PartialResponse(text="Finished: a painting.", is_replace_response=True),
+    )
+
+
+class Jsonic(_Bot):
+    replies = tuple(
+        ServerSentEvent(event="json", data=json.dumps({"choices": [{"index": 0, "delta": delta}]}))
+        for delta in ({"role": "assistant", "content": ""}, {"content": "from "}, {"content": "json"})
+    )
+
+
+class Broke(_Bot):
+    replies = (
+        fp.ErrorResponse(
+            text="This bot needs more points to answer your request.",
+            allow_retry=False,
+            error_type="insufficient_fund",
+        ),
+    )
+
+
+class TooLong(_Bot):
+    replies = (fp.ErrorResponse(text="Too long.", error_type="user_message_too_long"),)
+
+
+class Limited(_Bot):
+    replies = (fp.ErrorResponse(text="rate limit"),)
+
+
+class Halfway(_Bot):
+    replies = ("Half an ", fp.ErrorResponse(text="Internal server error"))
+
+
+class Crashing(fp.PoeBot):
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
+        yield fp.PartialResponse(text="Before ")
+        raise RuntimeError("a bug in the bot")
+
+
+class Slow(fp.PoeBot):
+    """Says one word and then nothing; ``ended`` is set when its query is."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path=path)
+        self.ended = threading.Event()
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
+        self.ended.clear()
+        try:
+            yield fp.PartialResponse(text="word")
+            await asyncio.sleep(60)
+        finally:
+            self.ended.set()
+
+
+class PoeServer:
+    """All these bots and the list of models, on a free port of the loopback."""
+
+    LOCKED_KEY = "x" * 32
+
+    def __init__(self) -> None:
+        self.slow = Slow("/bot/slow")
+        plain = (Echo, Counter, Thinker, Artist, Progress, Jsonic, Broke, TooLong, Limited, Halfway, Crashing)
+        bots = [kind(path=f"/bot/{kind.__name__}") for kind in plain]
+        locked = Counter(path="/bot/locked", access_key=self.LOCKED_KEY)
+        app = FastAPI()
+        app.get("/v1/models")(_list_models)
+        fp.make_app([*bots, self.slow, locked], allow_without_key=True, app=app)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.force_exit = self._server.should_exit = True
+        self._thread.join(10)
+
+
+def _list_models() -> dict[str, object]:
+    return {"object": "list", "data": MODELS}
