@@ -28,6 +28,7 @@ preload_app = True
 bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
 workers = settings.workers
 worker_class = "app.server.GatewayWorker"
+logger_class = "app.server.ServerLog"
 worker_connections = 4096
 # Also bounds how long the head of a request may take.
 keepalive = 20

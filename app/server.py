@@ -7,13 +7,14 @@ unread bytes resets it, and the answer is lost with it (RFC 9112 section 9.6).
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
@@ -88,6 +89,12 @@ _FAILED = (
 )
 
 
+class ServerLog(Logger):
+    """gunicorn's log without its access lines: the application writes one line a request itself."""
+
+    access_log_enabled = False
+
+
 class GatewayWorker(GeventWorker):
     """Serves the gateway."""
 
@@ -109,7 +116,7 @@ class GatewayWorker(GeventWorker):
         Nothing that was sent is logged or echoed: a broken header field may be the one with the key.
         """
         status, reason, message = _REFUSALS.get(type(exc).__name__, _FAILED)
-        request_id = uuid.uuid4().hex
+        request_id = secrets.token_hex(16)
         host = addr[0] if addr else "-"
         if status == _FAILED[0]:
             logger.error("request %s from %s failed: %s", request_id, host, fault(exc))

@@ -38,7 +38,7 @@ class Files:
         self._known: dict[str, File] = {}
         self._files: list[File] = []
         self._used: set[str] = set()
-        self._last = ""  # the last characters that went on, two at most
+        self._last = ""  # the text that went on last, at least two characters of it
         self._forget()
 
     def _forget(self) -> None:
@@ -57,7 +57,11 @@ class Files:
         passed: list[Text | Restart] = []
         for item in batch:
             if isinstance(item, Text):
-                self._read(item.text, passed)
+                if self._is_idle and "[" not in item.text and "]" not in item.text:
+                    passed.append(item)
+                    self._remember(item.text)
+                else:
+                    self._read(item.text, passed)
             elif isinstance(item, File):
                 self._add(item, passed)
             else:
@@ -101,7 +105,16 @@ class Files:
     def _pass(self, text: str, passed: list[Text | Restart]) -> None:
         if text:
             passed.append(Text(text))
-            self._last = text[-2:] if len(text) > 1 else (self._last + text)[-2:]
+            self._remember(text)
+
+    def _remember(self, text: str) -> None:
+        if text:
+            self._last = text if len(text) > 1 else self._last[-1:] + text
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing is open, held or waited for."""
+        return self._open is None and not self._closed
 
     def _scan(
         self,
@@ -194,7 +207,7 @@ class Files:
 
     def _gap(self) -> str:
         """What sets a file off from the text before it."""
-        if not self._last or self._last == "\n\n":
+        if not self._last or self._last.endswith("\n\n"):
             return ""
         return "\n" if self._last.endswith("\n") else "\n\n"
 

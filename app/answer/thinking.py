@@ -88,7 +88,10 @@ class Thinking:
         passed: _Output = []
         for item in batch:
             if type(item) is Text:
-                self._read(item.text, passed)
+                if self._is_inside_line and "\n" not in item.text:
+                    passed.append(item)
+                else:
+                    self._read(item.text, passed)
             else:
                 self._begin()
                 passed.append(item)
@@ -104,6 +107,11 @@ class Thinking:
             self._text.append("" if self._is_bare_marker(held) else held)
         self._flush(passed)
         return passed
+
+    @property
+    def _is_inside_line(self) -> bool:
+        """Whether the text stands where only a line's end can bring reasoning."""
+        return self._place is _Place.INSIDE and self._state == self._read_text and not self._held
 
     def _read(self, text: str, passed: _Output) -> None:
         text = self._held + text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, Response, request
@@ -72,7 +72,7 @@ class _Exchange:
         self._pump = pump
         self._record = record
         self._trace = trace
-        self._id = f"chatcmpl-{uuid.uuid4().hex}"
+        self._id = f"chatcmpl-{secrets.token_hex(16)}"
         self._created = int(time.time())
 
     def whole(self) -> Response:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
 
 from flask import Flask, Response, g, request
@@ -77,7 +77,7 @@ def install(app: Flask) -> None:
 
 def _begin() -> Response | None:
     given = request.headers.get("x-request-id", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     g.record = Record(request_id, request.method, request.path)
     is_preflight = request.method == "OPTIONS" and not request.path.startswith(_PANEL_PREFIXES)
     return Response(status=204) if is_preflight else None

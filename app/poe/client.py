@@ -50,6 +50,25 @@ class QueryFailed(Exception):
         self.retryable = retryable
 
 
+class _Adapter(HTTPAdapter):
+    """requests' adapter for one server: the pool is looked up once, and no cookies are looked for."""
+
+    _pool: Any = None
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        response.request = req
+        return response
+
+
 class PoeClient:
     """Talks to one Poe, over kept-alive connections that all of a worker's requests share.
 
@@ -62,7 +81,7 @@ class PoeClient:
         self._connect_timeout = settings.connect_timeout_seconds
         self._first_byte_timeout = settings.first_byte_timeout_seconds
         self._idle_timeout = settings.idle_timeout_seconds
-        self._adapter = HTTPAdapter(pool_connections=4, pool_maxsize=_POOL_SIZE, max_retries=0)
+        self._adapter = _Adapter(pool_connections=1, pool_maxsize=_POOL_SIZE, max_retries=0)
         environment = requests.Session().merge_environment_settings(
             self._base_url, proxies={}, stream=True, verify=None, cert=None
         )

@@ -13,7 +13,7 @@ from typing import Protocol
 
 _SIZE_LINE_LIMIT = 4096  # a chunk's size with its extensions
 _TRAILER_LIMIT = 65536
-_HEX = frozenset(b"0123456789abcdefABCDEF")
+_SIZE_DIGITS = 15
 
 
 class FramingError(ValueError):
@@ -86,14 +86,17 @@ class ChunkedDecoder:
             data = self._pending + data
             self._pending = b""
         found: list[bytes] = []
-        position = 0
-        while position < len(data) and not self.complete:
+        position, size = 0, len(data)
+        while position < size and not self.complete:
             if self._left:
-                piece = data[position : position + self._left]
-                found.append(piece)
-                self._left -= len(piece)
-                position += len(piece)
+                end = position + self._left
+                found.append(data[position:end])
+                if end + 2 <= size and data.startswith(b"\r\n", end):
+                    self._left, position = 0, end + 2
+                    continue
+                self._left = max(0, end - size)
                 self._needs_line_end = self._left == 0
+                position = min(end, size)
                 continue
             end = data.find(b"\n", position)
             if end < 0:
@@ -101,7 +104,7 @@ class ChunkedDecoder:
                 break
             self._read_line(data[position:end].removesuffix(b"\r"))
             position = end + 1
-        self.surplus = self.complete and position < len(data)
+        self.surplus = self.complete and position < size
         return found[0] if len(found) == 1 else b"".join(found)
 
     def _read_line(self, line: bytes) -> None:
@@ -112,16 +115,24 @@ class ChunkedDecoder:
         elif self._in_trailer:
             self.complete = not line
         else:
-            digits = line.partition(b";")[0].strip(b" \t")
-            if not digits or len(digits) > 15 or not _HEX.issuperset(digits):
-                raise FramingError("a chunk without a size")
-            self._left = int(digits, 16)
+            self._left = _size(line)
             self._in_trailer = self._left == 0
 
     def _keep(self, rest: bytes) -> None:
         if len(rest) > (_TRAILER_LIMIT if self._in_trailer else _SIZE_LINE_LIMIT):
             raise FramingError("a chunk's size line is too long")
         self._pending = rest
+
+
+def _size(line: bytes) -> int:
+    """A chunk's size, from the line that begins it: hexadecimal digits, then extensions."""
+    digits = line if line.isalnum() else line.partition(b";")[0].strip(b" \t")
+    if not digits.isalnum() or len(digits) > _SIZE_DIGITS:
+        raise FramingError("a chunk without a size")
+    try:
+        return int(digits, 16)  # isalnum: no sign and no underscore, which int would take
+    except ValueError:
+        raise FramingError("a chunk without a size") from None
 
 
 class InflatingDecoder:

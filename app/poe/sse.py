@@ -8,10 +8,18 @@ Cost: linear in the bytes, however they are cut.
 
 from __future__ import annotations
 
+import re
+
 from app.errors import bad_upstream
 
 LIMIT = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+
+# What Poe writes: one line with the event, one with its data, an empty one. Read as a whole where
+# nothing is open; anything else is read line by line.
+_EVENT = rb"event: %b(?:\r\n|\n)data: %b(?:\r\n|\n)(?:\r\n|\n)"
+_plain_events = re.compile(_EVENT % (rb"([a-z_]+)", rb"([^\r\n]*+)")).findall
+_plain_part = re.compile(rb"(?:%b)*+" % (_EVENT % (rb"[a-z_]+", rb"[^\r\n]*+"))).match
 
 
 class EventStreamDecoder:
@@ -36,9 +44,16 @@ class EventStreamDecoder:
             self._after_cr = False
             if data.startswith(b"\n"):
                 data = data[1:]
+        self._at_start = self._at_start and (not data or bool(self._line) or data[0] == _BOM[0])
+        events: list[tuple[bytes, bytes]] = []
+        if not (self._line or self._data or self._event or self._at_start) and len(data) <= self._limit:
+            plain = _plain_part(data)
+            if plain is not None and plain.end():
+                events = _plain_events(data, 0, plain.end())
+                data = data[plain.end() :]
         if b"\n" not in data and b"\r" not in data:
             self._extend(data)
-            return []
+            return events
         if self._line:
             self._extend(data)
             data = bytes(self._line)
@@ -48,7 +63,7 @@ class EventStreamDecoder:
             self._after_cr = True
         elif not data.endswith(b"\n"):
             self._extend(lines.pop())
-        return self._read(lines)
+        return events + self._read(lines)
 
     def finish(self) -> list[tuple[bytes, bytes]]:
         """The stream has ended: return the event that was still open, if there is one."""
