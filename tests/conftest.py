@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.gateway import KEY, WORDS, Gateway
-from tests.upstream.bots import PoeServer
 from tests.upstream.scripted import ScriptedUpstream
+
+if TYPE_CHECKING:
+    from tests.upstream.bots import PoeServer
 
 StartGateway = Callable[..., Gateway]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """What fastapi_poe still uses of an older pydantic is not ours to mend."""
-    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:fastapi_poe")
+    config.addinivalue_line("filterwarnings", "ignore::pydantic.PydanticDeprecatedSince20")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,6 +57,8 @@ def check_log(log: Path) -> None:
 @pytest.fixture(scope="session")
 def poe() -> Iterator[PoeServer]:
     """A real server of Poe's protocol."""
+    from tests.upstream.bots import PoeServer
+
     server = PoeServer()
     yield server
     server.stop()
