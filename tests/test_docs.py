@@ -1,0 +1,125 @@
+"""The documents say what the code does, as far as a program can tell."""
+
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from app import errors
+from app.dialects import chat
+from app.errors import ApiError
+from app.settings import Settings
+from scripts import configuration
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+_FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]*`")
+_LINK = re.compile(r"\]\(([^()\s]+)\)")
+_HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
+
+
+def page(name: str) -> str:
+    return ROOT.joinpath(name).read_text(encoding="utf-8")
+
+
+def prose(path: Path) -> str:
+    """A page without its code, where brackets are no links."""
+    return _CODE.sub("", _FENCED.sub("", path.read_text(encoding="utf-8")))
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = _HEADING.findall(_FENCED.sub("", path.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def relative_links(path: Path) -> list[str]:
+    return [
+        link for link in _LINK.findall(prose(path)) if "://" not in link and not link.startswith("mailto:")
+    ]
+
+
+def first_cells(text: str) -> set[str]:
+    """What stands in backticks in the first column of a page's tables."""
+    rows = re.findall(r"^ *\|([^|]*)\|", text, re.MULTILINE)
+    return {name for cell in rows for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def error_makers() -> list[tuple[str, ApiError]]:
+    """Each of app.errors' functions that make an error, and the error that it makes."""
+    made = []
+    for name, make in inspect.getmembers(errors, inspect.isfunction):
+        if name.startswith("_") or make.__module__ != errors.__name__:
+            continue
+        required = [
+            each for each in inspect.signature(make).parameters.values() if each.default is each.empty
+        ]
+        made.append((name, make(*("1" for _ in required))))
+    return made
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    for link in relative_links(path):
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), f"{link}: there is no such file"
+        if anchor:
+            assert anchor in anchors(target), f"{link}: there is no such heading"
+
+
+def test_the_pages_have_links_to_check() -> None:
+    assert "docs/api.md" in relative_links(ROOT / "README.md")
+
+
+def test_every_request_field_stands_in_the_table_of_fields() -> None:
+    table = page("docs/api.md").partition("\n### Fields\n")[2].partition("\n### ")[0]
+    documented = first_cells(table)
+    assert documented >= chat._NOT_PARAMETERS
+    assert documented >= set(chat._Request.__struct_fields__)
+
+
+def test_every_role_and_part_type_stands_in_the_api_page() -> None:
+    text = page("docs/api.md")
+    part_types = {part.__struct_config__.tag for part in chat._Part.__args__}
+    assert {name for name in {*chat._ROLES, *part_types} if f"`{name}`" not in text} == set()
+
+
+def test_every_error_code_stands_in_the_table_of_errors() -> None:
+    table = page("docs/api.md").partition("\n## Errors\n")[2].partition("\n## ")[0]
+    makers = error_makers()
+    assert len(makers) >= 10
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:4]] for line in table.splitlines() if "|" in line]
+    for name, error in makers:
+        assert [str(error.status), error.type, error.code or "null"] in rows, name
+
+
+def test_every_setting_stands_in_the_configuration_page() -> None:
+    documented = first_cells(page("docs/configuration.md"))
+    assert {each.metadata["variable"].name for each in fields(Settings)} <= documented
+
+
+def test_the_configuration_page_is_what_the_settings_generate() -> None:
+    assert page("docs/configuration.md") == configuration.page()
+
+
+def test_the_readme_names_only_settings_that_exist() -> None:
+    table = page("README.md").partition("\n## Settings\n")[2].partition("\n## ")[0]
+    assert first_cells(table) <= {each.metadata["variable"].name for each in fields(Settings)}
+
+
+def test_the_readme_gives_the_defaults_that_the_settings_have() -> None:
+    defaults = {
+        each.metadata["variable"].name: each.metadata["variable"].default for each in fields(Settings)
+    }
+    table = page("README.md").partition("\n## Settings\n")[2].partition("\n## ")[0]
+    for line in table.splitlines():
+        cells = line.split("|")
+        if len(cells) < 4 or "`" not in cells[1]:
+            continue
+        names, values = (re.findall(r"`([^`]+)`", cell) for cell in cells[1:3])
+        assert values == [defaults[name] for name in names]
