@@ -20,8 +20,9 @@ Two notations, as Poe's bots write them:
 Blank lines around reasoning, and between it and the answer, belong to neither. What merely looks
 like a marker is given back to the byte.
 
-Holds: a line that may still be a marker, the line end before it, a tag's beginning, white space at
-the end of reasoning.
+Holds: a line that may still be a marker, with the blank lines around it; a tag's beginning; white
+space at the end of reasoning. But for the last, all this has bounds that are part of the notation:
+what goes beyond them is no marker and no tag, whatever the cuts.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from enum import Enum
 
 from app.answer.deltas import Reasoning, Restart, Text
 
-_HOLD_LIMIT = 1024  # characters: what is still undecided then is text
+_SPACE_LIMIT = 1024  # characters before the first marker or tag; of the answer's indentation
 
-_LINE_TAIL = r"[*_]{0,3}[ \t\r]*"
+_BLANKS = r"[ \t\r]{0,80}"  # in a line around a marker
+_LINE_TAIL = rf"[*_]{{0,3}}{_BLANKS}"
 _MARKER = re.compile(rf"[*_]{{0,3}}Thinking(?:\.{{3}}|…)(?: ?\([^()\n]{{1,40}}\))?{_LINE_TAIL}")
 _MARKER_BEGUN = re.compile(
     r"[*_]{0,3}(?:"
@@ -42,9 +44,11 @@ _MARKER_BEGUN = re.compile(
     + rf"|Thinking(?:\.{{3}}|…)(?: ?\([^()\n]{{0,40}}|(?: ?\([^()\n]{{1,40}}\))?{_LINE_TAIL}))"
 )
 _BLANK_LINE = re.compile(r"[ \t\r]*\n")
-_BLANK_LINES = re.compile(r"(?:[ \t\r]*\n)*")
 _BLANK_END = re.compile(r"[ \t\r]*\Z")
 _SPACE = re.compile(r"\s*")
+_SPACE_BEFORE = re.compile(rf"\s{{0,{_SPACE_LIMIT}}}")
+_LINES_BEFORE_QUOTE = re.compile(rf"(?:{_BLANKS}\n){{0,12}}")
+_QUOTE_BEGUN = re.compile(rf"{_BLANKS}\Z")
 _QUOTE_SIGN = re.compile(r" {0,3}> ?")
 _INDENT_END = re.compile(r" {0,3}\Z")
 # An empty line, if what follows it may be a marker.
@@ -80,7 +84,7 @@ class Thinking:
         self._closing = ""  # the tag that ends the reasoning
         self._thoughts = 0  # blocks of reasoning so far
         self._has_thought = False  # the current block said something
-        self._space = ""  # white space that is reasoning only if more of it comes
+        self._space: list[str] = []  # white space that is reasoning only if more of it comes
         self._text: list[str] = []  # passed, not yet an item
         self._is_indented = True  # a gap's white space now belongs to the answer's first line
 
@@ -121,14 +125,8 @@ class Thinking:
             state = self._state
             reached = state(text, position, passed)
             if reached == position and self._state == state:
-                if len(text) - position <= _HOLD_LIMIT:
-                    self._held = text[position:]
-                    break
-                self._state, self._place, self._is_at_start = (
-                    self._read_text,
-                    _Place.INSIDE,
-                    False,
-                )
+                self._held = text[position:]
+                break
             position = reached
         self._flush(passed)
 
@@ -139,15 +137,14 @@ class Thinking:
             passed.append(Text(text))
 
     def _think(self, text: str, passed: _Output) -> None:
-        text = self._space + text
-        words = text.rstrip()
-        self._space = text[len(words) :]
         if not self._has_thought:
-            words = words.lstrip()
-        elif len(self._space) > _HOLD_LIMIT:
-            words, self._space = text, ""
-        if not words:
+            text = text.lstrip()
+        end = len(text.rstrip())
+        if not end:
+            self._space.append(text)
             return
+        words = "".join([*self._space, text[:end]])
+        self._space = [text[end:]]
         if not self._has_thought:
             self._has_thought = True
             self._thoughts += 1
@@ -159,7 +156,7 @@ class Thinking:
 
     def _read_start(self, text: str, position: int, _passed: _Output) -> int:
         """The very start: white space, then a tag, a marker, or the answer."""
-        start = _end_of(_SPACE, text, position)
+        start = _end_of(_SPACE_BEFORE, text, position)
         if start == len(text):
             return position
         if text[start] == "<":
@@ -202,11 +199,11 @@ class Thinking:
         """A marker's line is there: does a quote follow?"""
         start = _end_of(_SPACE, text, position)
         line_end = text.index("\n", start) + 1
-        after = _end_of(_BLANK_LINES, text, line_end)
+        after = _end_of(_LINES_BEFORE_QUOTE, text, line_end)
         if _QUOTE_SIGN.match(text, after):
             self._place = _Place.BLANK
             return self._open_block(self._read_quote, after)
-        if _BLANK_END.match(text, after):
+        if _QUOTE_BEGUN.match(text, after):
             return position
         if not self._is_bare_marker(text[start:line_end]):
             self._text.append(text[position:after])
@@ -253,7 +250,7 @@ class Thinking:
         start = _end_of(_SPACE, text, position)
         line = text.rfind("\n", position, start) + 1
         self._is_indented = self._is_indented or line > 0
-        indentation = max(line, position) if self._is_indented else start
+        indentation = max(line, position, start - _SPACE_LIMIT) if self._is_indented else start
         if start < len(text):
             self._state = self._read_text
             self._place = _Place.PARAGRAPH
@@ -269,7 +266,7 @@ class Thinking:
         self._closing = closing
         self._is_at_start = False
         self._has_thought = False
-        self._space = ""
+        self._space = []
         return position
 
     def _close_block(self, position: int) -> int:
