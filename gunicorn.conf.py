@@ -8,6 +8,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import math  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -37,7 +38,8 @@ limit_request_line = 8190
 limit_request_field_size = 16380
 # A worker that does not report for this long is replaced. Streams do not count: they yield.
 timeout = 60
-graceful_timeout = 30
+# The master kills what is left then: the worker has done with it before.
+graceful_timeout = math.ceil(settings.drain_seconds + settings.graceful_timeout) + 5
 # Heartbeat files: a disk may stall, memory does not.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True

@@ -12,6 +12,8 @@ from flask import Flask
 
 from app.api import chat, health, models, requests
 from app.completion import Completions
+from app.coordination.slots import FileSlots, NoLimit, Slots
+from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
 from app.poe.client import PoeClient
 from app.poe.models import fetch
@@ -26,10 +28,17 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     client = PoeClient(settings)
     catalog = Catalog(partial(fetch, client), time.monotonic, settings.models_cache_seconds)
-    completions = Completions(client, o200k())
+    completions = Completions(client, o200k(), _slots(settings))
+    lifecycle = Lifecycle()
     requests.install(app)
-    app.register_blueprint(health.blueprint)
+    app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
-    app.register_blueprint(chat.create_blueprint(completions, catalog, settings))
-    app.extensions["catalog"] = catalog
+    app.register_blueprint(chat.create_blueprint(completions, catalog, lifecycle, settings))
+    app.extensions |= {"catalog": catalog, "lifecycle": lifecycle, "settings": settings}
     return app
+
+
+def _slots(settings: Settings) -> Slots:
+    if settings.rate_limit_ms == 0:
+        return NoLimit()
+    return FileSlots(settings.config_dir / ".next_slot", settings.rate_limit_ms / 1000)

@@ -7,14 +7,15 @@ costs nobody anything (see ``streaming``).
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from app import errors
 from app.answer.deltas import Delta, Failure, Finish
 from app.answer.pipeline import Pipeline
 from app.answer.tokens import Tokenizer, slices
 from app.conversation import Conversation
+from app.coordination.slots import Slots
 from app.errors import ApiError
 from app.poe import faults, query
 from app.poe.client import Answer, PoeClient, QueryFailed
@@ -28,17 +29,19 @@ _SLICES_AT_A_TIME = 8  # about four milliseconds of counting
 
 @dataclass
 class Trace:
-    """What a completion did, for the log."""
+    """What a completion did, for the log; ``headers`` are Poe's that the client should see."""
 
     attempts: int = 0
     broken_events: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Completions:
     """Runs completions against one Poe."""
 
-    def __init__(self, poe: PoeClient, tokenizer: Tokenizer) -> None:
+    def __init__(self, poe: PoeClient, tokenizer: Tokenizer, slots: Slots) -> None:
         self._poe = poe
+        self._slots = slots
         self._tokenizer = tokenizer
 
     def run(
@@ -53,7 +56,9 @@ class Completions:
         for attempt in (1, 2):
             trace.attempts = attempt
             try:
+                self._wait_for_slot()
                 with self._poe.ask(segment, body, key) as answer:
+                    trace.headers = answer.rate_limits
                     yield from self._follow(answer, conversation, bot, key, trace)
             except QueryFailed as failed:
                 error = failed.error
@@ -66,6 +71,11 @@ class Completions:
                 return
             yield [Failure(_explained(error, bot, key))]
             return
+
+    def _wait_for_slot(self) -> None:
+        seconds = self._slots.reserve()
+        if seconds > 0:
+            time.sleep(seconds)
 
     def _follow(
         self, answer: Answer, conversation: Conversation, bot: str, key: str, trace: Trace

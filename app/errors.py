@@ -90,6 +90,11 @@ def overloaded(message: str, retry_after: str | None = None) -> ApiError:
     )
 
 
+def stopping() -> ApiError:
+    """503: this process is shutting down; another one may answer."""
+    return ApiError(503, "The gateway is shutting down; try again.", "overloaded_error", "shutting_down")
+
+
 def timed_out(message: str) -> ApiError:
     """504: Poe took too long; the message says which wait ended."""
     return ApiError(504, message, "timeout_error", "upstream_timeout")

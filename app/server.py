@@ -9,18 +9,29 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 from typing import Any
 
+import gevent
 import msgspec
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
+from app.lifecycle import Lifecycle
 from app.logs import fault, logger
+from app.settings import Settings
 
+_NOTIFY_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
+_LAST_WORDS_SECONDS = 2.0
 _DRAIN_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 2.0
 
@@ -96,10 +107,83 @@ class ServerLog(Logger):
 
 
 class GatewayWorker(GeventWorker):
-    """Serves the gateway."""
+    """Serves the gateway, and stops in three steps.
+
+    After SIGTERM it serves on for ``DRAIN_SECONDS`` with ``/readyz`` at 503, so that whoever
+    balances the load can turn away; then it closes the door and idle connections; what still runs
+    ``GRACEFUL_TIMEOUT`` later gets an error for an end.
+    """
+
+    def init_process(self) -> None:
+        self._stopping = threading.Event()
+        self._connections = Pool(self.worker_connections)
+        self._idle: set[socket.socket] = set()
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        app: Any = self.wsgi
+        self._lifecycle: Lifecycle = app.extensions["lifecycle"]
+        self._settings: Settings = app.extensions["settings"]
+
+    def handle_exit(self, _signal: int, _frame: FrameType | None) -> None:
+        """SIGTERM. The event wakes the greenlet that waits for it in ``run``."""
+        self.alive = False
+        if self.booted:
+            self._lifecycle.drain()
+        gevent.spawn(self._stopping.set)
+
+    def run(self) -> None:
+        """Serve until told to stop, then stop."""
+        servers = [self._serve(listener) for listener in self.sockets]
+        while self.alive and not self._stopping.wait(_NOTIFY_SECONDS):
+            self.notify()
+        self._wait(self._settings.drain_seconds, lambda: False)
+        for server in servers:
+            server.close()
+        for connection in list(self._idle):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+        if not self._wait(self._settings.graceful_timeout, self._is_empty):
+            logger.warning("running answers are ended: GRACEFUL_TIMEOUT is over")
+            self._lifecycle.end()
+            self._wait(_LAST_WORDS_SECONDS, self._is_empty)
+        for server in servers:
+            server.stop(timeout=0)
+
+    def _serve(self, listener: socket.socket) -> StreamServer:
+        listener.settimeout(None)  # gevent's: blocks greenlets only
+        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=self._connections)
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        server.start()
+        return server
+
+    def _is_empty(self) -> bool:
+        return not self._connections
+
+    def _wait(self, seconds: float, is_over: Callable[[], bool]) -> bool:
+        """Wait up to ``seconds`` until ``is_over``; whether it is."""
+        deadline = time.monotonic() + seconds
+        while not is_over():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self.notify()
+            time.sleep(min(left, _LOOK_SECONDS))
+        return True
+
+    def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
+        """Serve one connection. Between its requests it is idle."""
+        self._idle.add(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._idle.discard(client)
 
     def handle_request(self, listener_name: Any, req: Request, sock: socket.socket, addr: Any) -> bool:
         """Serve one request, then see what is left of its body."""
+        self._idle.discard(sock)
         try:
             handled = super().handle_request(listener_name, req, sock, addr)
         except StopIteration:
@@ -108,6 +192,7 @@ class GatewayWorker(GeventWorker):
         if not _drain(req, sock):
             _linger(req, sock)
             raise StopIteration
+        self._idle.add(sock)
         return handled
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.cores import usable_cores
+
 DEFAULT_ADMIN_PASSWORD = "123456"  # noqa: S105 - the published default, warned about at the start
 
 
@@ -41,6 +43,15 @@ def _whole_number(low: int, high: int) -> Kind:
         return value
 
     return Kind(parse, f"a whole number from {low} to {high}")
+
+
+def _workers() -> Kind:
+    number = _whole_number(1, 64)
+
+    def parse(text: str) -> int:
+        return min(4, usable_cores()) if text.lower() == "auto" else int(number.parse(text))
+
+    return Kind(parse, f"auto, or {number.allowed}")
 
 
 def _seconds(low: float, high: float) -> Kind:
@@ -129,9 +140,9 @@ class Settings:
     port: int = _setting("PORT", "8080", _whole_number(1, 65535), "Port to listen on.")
     workers: int = _setting(
         "WEB_CONCURRENCY",
-        "2",
-        _whole_number(1, 64),
-        "Worker processes; one serves many streams.",
+        "auto",
+        _workers(),
+        "Worker processes; one serves many streams. `auto`: the usable cores, at most 4.",
     )
     log_level: str = _setting(
         "LOG_LEVEL",
@@ -161,7 +172,7 @@ class Settings:
     )  # fmt: skip
     rate_limit_ms: int = _setting(
         "RATE_LIMIT_MS", "100", _whole_number(0, 3_600_000),
-        "Least milliseconds between the starts of two queries to Poe, 0 = off. Not used yet.",
+        "Least milliseconds between the starts of two queries to Poe, 0 = off.",
     )  # fmt: skip
     url_cache_ttl_seconds: int = _setting(
         "URL_CACHE_TTL_SECONDS", "259200", _whole_number(1, 2**31),
@@ -207,6 +218,19 @@ class Settings:
         "IDLE_TIMEOUT_SECONDS", "300", _seconds(0.1, 86_400),
         "How long Poe may be silent in the middle of an answer.",
     )  # fmt: skip
+
+    drain_seconds: float = _setting(
+        "DRAIN_SECONDS",
+        "2",
+        _seconds(0, 3600),
+        "After SIGTERM, how long requests are still served while /readyz says 503.",
+    )
+    graceful_timeout: float = _setting(
+        "GRACEFUL_TIMEOUT",
+        "30",
+        _seconds(0, 86_400),
+        "How long running answers may then go on before they are ended with an error.",
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:

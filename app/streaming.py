@@ -10,6 +10,7 @@ producer, and by that its own query; nothing else, and nothing piles up.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 from collections.abc import Generator
@@ -46,27 +47,34 @@ class Pump(Generic[Item]):
     def __init__(self, source: Generator[Item, None, None], client: socket.socket | None) -> None:
         self._source = source
         self._items: Queue[tuple[Item | None, BaseException | None]] = Queue(_AHEAD)
-        self._client_left = False
+        self._interrupted_by: BaseException | None = None
         self._may_tidy_up = False
         self._producer = gevent.spawn(self._produce)
-        self._watcher = _ClientWatcher(client, self._on_client_left) if client is not None else None
+        self._watcher = (
+            _ClientWatcher(client, lambda: self.interrupt(ClientGone())) if client is not None else None
+        )
 
     def take(self, timeout: float | None = None) -> Item:
         """The next item. Raises ``TimeoutError`` if it does not come within ``timeout`` seconds.
 
         Raises ``ClientGone``, and what the source raised. Must not be called after the last item.
         """
-        if self._client_left:
-            raise ClientGone
+        self._check()
         try:
             item, error = self._items.get(timeout=timeout)
         except Empty:
             raise TimeoutError from None
-        if self._client_left:
-            raise ClientGone
+        self._check()
         if error is not None:
             raise error
         return cast("Item", item)  # None comes with an error only
+
+    def interrupt(self, error: BaseException) -> None:
+        """End the producer now: ``take`` raises ``error``, also one that waits already."""
+        self._interrupted_by = error
+        self._producer.kill(block=False)
+        with contextlib.suppress(Full):  # then there is something to take, and to find out by
+            self._items.put_nowait((None, error))
 
     def release(self) -> None:
         """The last item has been taken: the producer may go on by itself to tidy up."""
@@ -84,25 +92,21 @@ class Pump(Generic[Item]):
         try:
             for item in self._source:
                 self._items.put((item, None))
-        except gevent.GreenletExit as killed:
-            error = killed
+        except gevent.GreenletExit:
+            return  # nobody takes any more, or knows why
         except Exception as raised:  # noqa: BLE001 - handed to the one who takes
             error = raised
         finally:
             self._source.close()
-        if self._may_tidy_up:
-            return
-        try:
-            self._items.put((None, error), block=not self._client_left)
-        except (
-            Full,
-            gevent.GreenletExit,
-        ):  # the taker will look at _client_left, or has closed
-            return
+        if not self._may_tidy_up:
+            self._items.put((None, error))
 
     def _on_client_left(self) -> None:
-        self._client_left = True
-        self._producer.kill(block=False)
+        self.interrupt(ClientGone())
+
+    def _check(self) -> None:
+        if self._interrupted_by is not None:
+            raise self._interrupted_by
 
 
 class _ClientWatcher:

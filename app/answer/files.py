@@ -48,10 +48,9 @@ class Files:
         self._is_index = False  # they stand right behind a word
         self._closed = False  # a "]" went on, what follows it decides what it was
         self._first: str | None = None  # what stood between the brackets just closed
-        self._held = ""
+        self._held: list[str] = []
+        self._held_size = 0
         self._awaited: str | None = None  # the reference whose file would settle it
-        self._more: list[str] = []  # text that came while waiting
-        self._more_size = 0
 
     def feed(self, batch: Sequence[Text | Restart | File]) -> list[Text | Restart]:
         passed: list[Text | Restart] = []
@@ -88,18 +87,23 @@ class Files:
                 self._scan(self._take_held(), passed)
 
     def _read(self, text: str, passed: list[Text | Restart]) -> None:
-        if self._awaited is not None and (self._held or self._more):
-            window = IMAGE_WINDOW if self._is_image else WINDOW
-            if self._more_size < window:
-                self._more.append(text)
-                self._more_size += len(text)
-                return
+        if self._awaited is not None and self._held_size >= self._window():
             self._scan(self._take_held(), passed, gives_up=True)
-        self._scan(self._take_held() + text, passed)
+        if self._awaited is not None and self._held_size:
+            self._hold(text)
+        else:
+            self._scan(self._take_held() + text, passed)
+
+    def _window(self) -> int:
+        return IMAGE_WINDOW if self._is_image else WINDOW
+
+    def _hold(self, text: str) -> None:
+        self._held.append(text)
+        self._held_size += len(text)
 
     def _take_held(self) -> str:
-        text = self._held + "".join(self._more)
-        self._held, self._more, self._more_size, self._awaited = "", [], 0, None
+        text = "".join(self._held)
+        self._held, self._held_size, self._awaited = [], 0, None
         return text
 
     def _pass(self, text: str, passed: list[Text | Restart]) -> None:
@@ -126,20 +130,22 @@ class Files:
     ) -> None:
         """Let ``text`` go on as far as it is decided; hold the rest.
 
-        ``gives_up``: what was waited for did not come. ``is_last``: no more text comes.
+        ``gives_up``: the bot goes on behind ``text``, so that nothing is waited for any more whose
+        window is over. ``is_last``: no more text comes.
         """
         out: list[str] = []
         position = 0
         while True:
             if self._closed:
-                decision = self._decide(text, position, gives_up=gives_up or is_last, is_last=is_last)
+                is_late = gives_up and len(text) - position >= self._window()
+                decision = self._decide(text, position, gives_up=is_late or is_last, is_last=is_last)
                 if decision is None:
-                    self._held = text[position:]
+                    self._hold(text[position:])
                     break
                 link, skipped = decision
                 out.append(link)
                 position += skipped
-                self._closed = gives_up = False
+                self._closed = False
             special = _SPECIAL.search(text, position)
             if special is None:
                 out.append(text[position:])
@@ -183,10 +189,10 @@ class Files:
             second = _SECOND.match(text, position)
             if second is not None and second[1] in self._known:
                 return self._refer(second[1]), second.end() - position
+            is_unfinished = second is None and _SECOND_UNFINISHED.match(text, position) is not None
+            if is_unfinished and not is_last and (self._known or not self._is_index):
+                return None
             if self._first not in self._known:
-                is_unfinished = second is None and _SECOND_UNFINISHED.match(text, position) is not None
-                if is_unfinished and not is_last and (self._known or not self._is_index):
-                    return None
                 return None if second is not None and self._await(second[1], gives_up=gives_up) else ("", 0)
         if self._first in self._known and not text.startswith("(", position):
             return self._refer(self._first), 0

@@ -42,8 +42,9 @@ _PROGRESS_LIMIT = 300
 
 
 def is_progress(text: str) -> bool:
-    """Whether ``text`` as a whole is one line that tells of work going on."""
-    return len(text) <= _PROGRESS_LIMIT and _PROGRESS.fullmatch(text) is not None
+    """Whether ``text`` as a whole is nothing but lines that tell of work going on."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    return len(text) <= _PROGRESS_LIMIT and bool(lines) and all(map(_PROGRESS.fullmatch, lines))
 
 
 class Settle:

@@ -17,7 +17,8 @@ from app.completion import Completions, Trace
 from app.conversation import AttachmentPart
 from app.dialects import chat as dialect
 from app.dialects.chat import ChatCompletion, ChatRequest, ChatStream
-from app.errors import internal_error, invalid_request
+from app.errors import ApiError, internal_error, invalid_request, stopping
+from app.lifecycle import Lifecycle
 from app.logs import fault, logger
 from app.models.catalog import Catalog
 from app.settings import Settings
@@ -32,7 +33,9 @@ _STREAM_HEADERS = {
 _CLIENT_GONE_STATUS = 499  # nginx's, for the log; nobody reads the answer
 
 
-def create_blueprint(completions: Completions, catalog: Catalog, settings: Settings) -> Blueprint:
+def create_blueprint(
+    completions: Completions, catalog: Catalog, lifecycle: Lifecycle, settings: Settings
+) -> Blueprint:
     """The routes over ``completions``."""
     blueprint = Blueprint("chat", __name__)
     heartbeat_seconds = settings.heartbeat_seconds or None
@@ -53,6 +56,7 @@ def create_blueprint(completions: Completions, catalog: Catalog, settings: Setti
         source = completions.run(chat.conversation, bot, key, trace)
         pump = Pump(source, request.environ.get("gunicorn.socket"))
         exchange = _Exchange(chat, pump, record, trace)
+        lifecycle.register(exchange)
         return exchange.stream(heartbeat_seconds) if chat.stream else exchange.whole()
 
     return blueprint
@@ -75,6 +79,10 @@ class _Exchange:
         self._id = f"chatcmpl-{secrets.token_hex(16)}"
         self._created = int(time.time())
 
+    def interrupt(self) -> None:
+        """Time is up: the client gets an error instead of the rest."""
+        self._pump.interrupt(stopping())
+
     def whole(self) -> Response:
         """The answer in one body."""
         completion = ChatCompletion(self._id, self._created, self._chat.conversation.model)
@@ -86,7 +94,7 @@ class _Exchange:
             return Response(status=_CLIENT_GONE_STATUS)
         finally:
             self._pump.close()
-        return Response(completion.render(), content_type="application/json")
+        return Response(completion.render(), headers=self._trace.headers, content_type="application/json")
 
     def stream(self, heartbeat_seconds: float | None) -> Response:
         """The answer as it comes.
@@ -106,7 +114,9 @@ class _Exchange:
         if first and isinstance(first[0], Failure):
             self._pump.close()
             raise first[0].error
-        response = Response(self._chunks(first, heartbeat_seconds), headers=_STREAM_HEADERS)
+        response = Response(
+            self._chunks(first, heartbeat_seconds), headers=_STREAM_HEADERS | dict(self._trace.headers)
+        )
         response.call_on_close(self._pump.close)
         return response
 
@@ -127,6 +137,9 @@ class _Exchange:
                     batch = None
         except ClientGone:
             return
+        except ApiError as error:
+            self._note_end(Failure(error))
+            yield dialect.render_stream_error(error)
         except Exception as error:  # noqa: BLE001 - the outermost edge of a stream
             logger.error("request %s failed in its stream: %s", self._record.id, fault(error))
             yield dialect.render_stream_error(internal_error())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, Response
 
-blueprint = Blueprint("health", __name__)
+from app import errors
+from app.lifecycle import Lifecycle
 
 _ABOUT = {
     "name": "poe2openai",
@@ -18,19 +19,22 @@ def _json(content: object) -> Response:
     return Response(msgspec.json.encode(content), content_type="application/json")
 
 
-@blueprint.get("/")
-def about() -> Response:
-    """What this is."""
-    return _json(_ABOUT)
+def create_blueprint(lifecycle: Lifecycle) -> Blueprint:
+    """The routes; ``/readyz`` tells what ``lifecycle`` says."""
+    blueprint = Blueprint("health", __name__)
 
+    @blueprint.get("/")
+    def about() -> Response:
+        return _json(_ABOUT)
 
-@blueprint.get("/healthz")
-def healthz() -> Response:
-    """The process is up."""
-    return _json({"status": "ok"})
+    @blueprint.get("/healthz")
+    def healthz() -> Response:
+        return _json({"status": "ok"})
 
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        if lifecycle.is_draining:
+            raise errors.stopping()
+        return _json({"status": "ready"})
 
-@blueprint.get("/readyz")
-def readyz() -> Response:
-    """Requests are welcome."""
-    return _json({"status": "ready"})
+    return blueprint

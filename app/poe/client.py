@@ -180,9 +180,9 @@ class Answer:
         self.close()
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        """The response's header fields; names match in any case."""
-        return self._response.headers
+    def rate_limits(self) -> Mapping[str, str]:
+        """What Poe says of the subscriber's limits: its ``x-ratelimit-*`` header fields."""
+        return faults.rate_limits(self._response.headers)
 
     def read(self) -> bytes:
         """What the next read of the connection brings; empty only at the end of the body.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -93,7 +94,22 @@ def from_event(event: Error) -> ApiError:
 
 
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error that a response other than 200 stands for."""
+    """The error that a response other than 200 stands for, with Poe's word on limits handed on."""
+    error = _from_status(status, headers, body)
+    limits = rate_limits(headers)
+    return replace(error, headers={**error.headers, **limits}) if limits else error
+
+
+def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
+    """Poe's ``x-ratelimit-*`` fields, those that can go on a header."""
+    return {
+        name.lower(): value
+        for name, value in headers.items()
+        if name.lower().startswith("x-ratelimit-") and value.isascii() and value.isprintable()
+    }
+
+
+def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     text = _words_of(body)
     retry_after = _retry_after(headers)
     shown = text or f"Poe answered with status {status}."

@@ -1,0 +1,1 @@
+"""What workers share: so far, the slots in which queries to Poe may start."""

@@ -1,0 +1,37 @@
+"""Lifecycle: whether this worker is open for more, and for how long what runs may go on.
+
+Told by the server, asked by ``/readyz`` and by running answers.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Interruptible(Protocol):
+    """Something that runs and can be told that its time is up."""
+
+    def interrupt(self) -> None: ...
+
+
+class Lifecycle:
+    """Of one worker: first open, then draining, then ended."""
+
+    def __init__(self) -> None:
+        self.is_draining = False
+        self._running: WeakSet[Interruptible] = WeakSet()
+
+    def register(self, running: Interruptible) -> None:
+        """Have ``running`` interrupted if it outlives the end."""
+        self._running.add(running)
+
+    def drain(self) -> None:
+        """The worker has been told to stop: it still serves, but nobody new should come."""
+        self.is_draining = True
+
+    def end(self) -> None:
+        """Time is up for everything that still runs."""
+        self.is_draining = True
+        for running in list(self._running):
+            running.interrupt()
