@@ -12,11 +12,36 @@ from app.answer.deltas import Reasoning, Restart, Text
 WIDTHS = (*range(1, 10), 10**6)
 
 _FRAGMENTS = (
-    *("*Thinking...*", "Thinking...", "Thinking", "*Thinking... (12s elapsed)*", "**Thinking…**", "T", "*", "_"),
+    *(
+        "*Thinking...*",
+        "Thinking...",
+        "Thinking",
+        "*Thinking... (12s elapsed)*",
+        "**Thinking…**",
+        "T",
+        "*",
+        "_",
+    ),
     *("\n", "\n\n", "\r\n", " \n", "> ", ">", "> a\n", ">\n", "> > b\n", "   > c\n", "    ", " ", "\t"),
     *("<think>", "</think>", "<thinking>", "</thinking>", "<thin", "</thin", "<"),
     *("[", "]", "[ab]", "[t][cd]", "![t][ab]", "![", "][", "(", ")", ":", "a[0]", "[x", "!"),
-    *("END", "EN", "ND", "word", " word", "12", "'s", "é", "你好，", "。", "🧑‍🚀", "\u200b", "\x00", "\x85", "\u2028"),
+    *(
+        "END",
+        "EN",
+        "ND",
+        "word",
+        " word",
+        "12",
+        "'s",
+        "é",
+        "你好，",
+        "。",
+        "🧑‍🚀",
+        "\u200b",
+        "\x00",
+        "\x85",
+        "\u2028",
+    ),
 )
 
 
@@ -28,7 +53,16 @@ def fragments(max_size: int = 14) -> st.SearchStrategy[str]:
 def plain(max_size: int = 60) -> st.SearchStrategy[str]:
     """Text in which nothing can be a marker, though it looks like one here and there."""
     safe = st.sampled_from(
-        ("Thinking of it", " Thinking... and so on", "\n> a quote", "<thin", "a <think> tag", " [", "] ", "[ a b ]")
+        (
+            "Thinking of it",
+            " Thinking... and so on",
+            "\n> a quote",
+            "<thin",
+            "a <think> tag",
+            " [",
+            "] ",
+            "[ a b ]",
+        )
     )
     word = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<>[]"), max_size=8)
     return st.lists(safe | word, max_size=8).map(lambda each: ("The " + "".join(each))[:max_size])

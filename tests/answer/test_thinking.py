@@ -48,7 +48,11 @@ ANSWERS = {
         "a\n\nb",
     ),
     "two blocks in a row": ("*Thinking...*\n\n> a\n\n*Thinking...*\n\n> b\n\nAnswer", "Answer", "a\n\nb"),
-    "a block behind the answer's beginning": ("First.\n\nThinking...\n\n> b\n\nSecond.", "First.\n\nSecond.", "b"),
+    "a block behind the answer's beginning": (
+        "First.\n\nThinking...\n\n> b\n\nSecond.",
+        "First.\n\nSecond.",
+        "b",
+    ),
     "a tag": ("<think>\na\nb\n</think>\n\nAnswer", "Answer", "a\nb"),
     "a tag on one line": ("<think>a</think>Answer", "Answer", "a"),
     "a long tag": ("<thinking>\na\n</thinking>\n\nAnswer", "Answer", "a"),
