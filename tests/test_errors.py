@@ -1,0 +1,354 @@
+"""What a client is told when Poe fails, and how often Poe is asked again."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway import KEY, Gateway, content_of, events_in, message_of
+from tests.upstream.scripted import (
+    DONE,
+    END,
+    HEAD,
+    Script,
+    ScriptedUpstream,
+    answer,
+    begin,
+    chunk,
+    close,
+    error,
+    event,
+    replace,
+    reset,
+    respond,
+    text,
+    until_closed,
+)
+
+FINE = answer(text("fine"), DONE)
+
+
+def told(response: httpx.Response, status: int, code: str | None) -> dict[str, Any]:
+    """The error of a response, which must have this status and code and OpenAI's form."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"]
+    error: dict[str, Any] = response.json()["error"]
+    assert response.json().keys() == {"error"}
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert error["code"] == code, error
+    assert error["message"]
+    assert error["type"]
+    return error
+
+
+STATUSES = [
+    (400, 400, None),
+    (401, 401, "invalid_api_key"),
+    (402, 402, "insufficient_quota"),
+    (403, 403, "permission_denied"),
+    (404, 404, "model_not_found"),
+    (408, 504, "upstream_timeout"),
+    (413, 400, "context_length_exceeded"),
+    (429, 429, "rate_limit_exceeded"),
+    (500, 502, "upstream_error"),
+    (502, 502, "upstream_error"),
+    (503, 503, "overloaded"),
+    (504, 504, "upstream_timeout"),
+    (529, 503, "overloaded"),
+    (418, 502, "upstream_error"),
+    (204, 502, "upstream_error"),
+    (202, 502, "upstream_error"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("poes", "status", "code"), STATUSES)
+def test_a_status_of_poes_becomes_openais(
+    gateway: Gateway, upstream: ScriptedUpstream, poes: int, status: int, code: str | None, stream: bool
+) -> None:
+    script = respond(poes, b"" if poes == 204 else {"error": {"message": "Poe's own words."}})
+    error = told(gateway.ask(upstream.bot(script).name, stream=stream), status, code)
+    assert poes < 400 or "Poe's own words." in error["message"]
+
+
+EVENTS = [
+    (error("Too long.", error_type="user_message_too_long"), 400, "context_length_exceeded"),
+    (error("No.", error_type="insufficient_fund", allow_retry=False), 402, "insufficient_quota"),
+    (error("No.", error_type="privacy_authorization_error"), 403, "permission_denied"),
+    (error("Your fault.", error_type="user_caused_error"), 400, None),
+    (error("This bot needs more points to answer your request."), 402, "insufficient_quota"),
+    (error("You do not have enough points to message this bot."), 402, "insufficient_quota"),
+    (error("rate limit"), 429, "rate_limit_exceeded"),
+    (error("Invalid token"), 401, "invalid_api_key"),
+    (error("Unauthorized"), 401, "invalid_api_key"),
+    (error("Bot does not exist"), 404, "model_not_found"),
+    (error("Internal server error"), 502, "upstream_error"),
+    (error("Something new", error_type="invented_later"), 502, "upstream_error"),
+    (error("Something new", error_type=7, allow_retry="no"), 502, "upstream_error"),
+    (error(), 502, "upstream_error"),
+    (event("error", b"{broken"), 502, "upstream_error"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("said", "status", "code"), EVENTS)
+def test_an_error_event_in_a_200_becomes_a_status(
+    gateway: Gateway, upstream: ScriptedUpstream, said: bytes, status: int, code: str | None, stream: bool
+) -> None:
+    bot = upstream.bot(answer(event("meta", {}), said, DONE))
+    told(gateway.ask(bot.name, stream=stream), status, code)
+    assert len(bot.queries) == 1
+
+
+@pytest.mark.parametrize("retry_after", ["7", "Wed, 21 Oct 2026 07:28:00 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_poes_retry_after_is_handed_on(
+    gateway: Gateway, upstream: ScriptedUpstream, status: int, retry_after: str
+) -> None:
+    bot = upstream.bot(respond(status, {"error": "busy"}, Retry_After=retry_after))
+    response = gateway.ask(bot.name)
+    assert (response.status_code, response.headers["retry-after"]) == (status, retry_after)
+
+
+def test_nobody_is_to_retry_without_points(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    bot = upstream.bot(answer(error("No.", error_type="insufficient_fund"), DONE))
+    assert gateway.ask(bot.name).headers["x-should-retry"] == "false"
+
+
+def test_an_unknown_bot_is_named(gateway: Gateway) -> None:
+    error = told(gateway.ask("no such bot"), 404, "model_not_found")
+    assert "no such bot" in error["message"]
+    assert error["param"] == "model"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(gateway: Gateway, upstream: ScriptedUpstream, status: int) -> None:
+    elsewhere = upstream.bot(FINE)
+    location = f"{upstream.url}/bot/{elsewhere.name}"
+    told(gateway.ask(upstream.bot(respond(status, Location=location)).name), 502, "upstream_error")
+    assert elsewhere.queries == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [b"SSH-2.0-OpenSSH_9.6\r\n", close],
+        [b"HTTP/1.1 two hundred\r\n\r\n", close],
+        respond(200, b"<html>captive portal</html>", Content_Type="text/html"),
+        respond(200, {"text": "no events"}),
+        [HEAD, b"xyz\r\n", close],
+        [HEAD, b"-5\r\nhello", close],
+        [HEAD.replace(b"text/event-stream", b"text/event-stream\r\ncontent-encoding: br"), chunk(b"x"), END],
+        [
+            HEAD.replace(b"text/event-stream", b"text/event-stream\r\ncontent-encoding: gzip"),
+            chunk(b"x"),
+            END,
+        ],
+        [HEAD, END],
+        answer(b"no event at all\n\n"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_an_answer_that_is_none_is_a_502(
+    gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
+) -> None:
+    told(gateway.ask(upstream.bot(script).name, stream=stream), 502, "upstream_error")
+
+
+# Asking again.
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("failure", [[reset], [close], respond(502), respond(503)])
+def test_a_failure_before_the_answer_is_tried_once_more(
+    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, stream: bool
+) -> None:
+    bot = upstream.bot(failure, FINE)
+    response = gateway.ask(bot.name, stream=stream)
+    assert response.status_code == 200, response.text
+    said = content_of(events_in(response.content)) if stream else message_of(response)["content"]
+    assert said == "fine"
+    assert len(bot.queries) == 2
+    assert bot.queries[0].body == bot.queries[1].body
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"), [([reset], 502), ([close], 502), (respond(502), 502), (respond(503), 503)]
+)
+def test_a_failure_is_tried_only_once_more(
+    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, status: int
+) -> None:
+    bot = upstream.bot(failure, failure, FINE)
+    assert gateway.ask(bot.name).status_code == status
+    assert len(bot.queries) == 2
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        *(respond(status) for status in (400, 401, 402, 403, 404, 408, 413, 429, 500, 504, 529)),
+        respond(502, {"text": "no", "allow_retry": False}),
+        respond(503, {"text": "no", "allow_retry": False}),
+        answer(error("Internal server error", allow_retry=True), DONE),
+        answer(error("no", allow_retry=False), DONE),
+        begin(text("begun"), reset),
+        begin(text("begun"), close),
+        begin(replace("held back"), reset),
+        begin(event("meta", {}), close),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_any_other_failure_is_not_tried_again(
+    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, stream: bool
+) -> None:
+    bot = upstream.bot(failure, FINE)
+    assert "fine" not in gateway.ask(bot.name, stream=stream).text
+    assert len(bot.queries) == 1
+
+
+# In mid-stream.
+
+FAILURES = [
+    ([reset], "upstream_error"),
+    ([close], "upstream_error"),
+    ([b"not a chunk\r\n", close], "upstream_error"),
+    ([chunk(error("Internal server error", allow_retry=False)), END], "upstream_error"),
+    ([chunk(error("No.", error_type="insufficient_fund") + DONE), END], "insufficient_quota"),
+]
+
+
+@pytest.mark.parametrize(("failure", "code"), FAILURES)
+def test_a_failure_in_mid_stream_is_an_error_and_no_finish(
+    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, code: str
+) -> None:
+    client_reads = threading.Event()
+    bot = upstream.bot([*begin(text("Half an "), client_reads), *failure])
+    with gateway.connect() as client:
+        client.post(bot.name, stream=True, stream_options={"include_usage": True})
+        assert client.read_head().status == 200
+        body = client.read_until(b"Half an ")
+        client_reads.set()
+        body += client.read_rest()
+    *chunks, failed, done = events_in(body)
+    assert content_of(chunks) == "Half an "
+    assert failed.keys() == {"error"}
+    assert failed["error"].keys() == {"message", "type", "param", "code"}
+    assert failed["error"]["code"] == code
+    assert done == "[DONE]"
+    assert all(choice["finish_reason"] is None for each in chunks for choice in each["choices"])
+
+
+@pytest.mark.parametrize(("failure", "code"), FAILURES)
+def test_a_failure_in_the_middle_of_a_whole_answer_is_a_status(
+    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, code: str
+) -> None:
+    status = {"upstream_error": 502, "insufficient_quota": 402}[code]
+    told(gateway.ask(upstream.bot([*begin(text("Half an ")), *failure]).name), status, code)
+
+
+# Time-outs.
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("script", [[until_closed], [b"HTTP/1.1 200", until_closed], [HEAD, until_closed]])
+def test_a_bot_that_does_not_begin_is_a_504(
+    impatient_gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
+) -> None:
+    bot = upstream.bot(script, FINE)
+    error = told(impatient_gateway.ask(bot.name, stream=stream), 504, "upstream_timeout")
+    assert "first-byte" in error["message"]
+    bot.query.wait_closed()
+
+
+def test_a_bot_that_falls_silent_is_a_504(impatient_gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    bot = upstream.bot(begin(text("Half an "), until_closed))
+    error = told(impatient_gateway.ask(bot.name), 504, "upstream_timeout")
+    assert "idle" in error["message"]
+    bot.query.wait_closed()
+
+
+def test_a_stream_that_falls_silent_ends_with_an_error(
+    impatient_gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
+    bot = upstream.bot(begin(text("Half an "), until_closed))
+    *chunks, failed, done = impatient_gateway.stream(bot.name)
+    assert content_of(chunks) == "Half an "
+    assert failed["error"]["code"] == "upstream_timeout"
+    assert done == "[DONE]"
+    assert all(each["choices"][0]["finish_reason"] is None for each in chunks)
+    bot.query.wait_closed()
+
+
+def test_an_error_page_that_never_ends_is_not_waited_for(
+    impatient_gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
+    head = b"HTTP/1.1 500 Oops\r\ncontent-type: text/plain\r\ncontent-length: 1000\r\n\r\nhalf"
+    bot = upstream.bot([head, until_closed])
+    told(impatient_gateway.ask(bot.name), 502, "upstream_error")
+
+
+def test_a_poe_that_cannot_be_reached(start_gateway) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        # The kernel lets nobody in any more once its queue is full.
+        queue = [socket.socket() for _ in range(4)]
+        for each in queue:
+            each.setblocking(False)
+            each.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        gateway: Gateway = start_gateway(url, CONNECT_TIMEOUT_SECONDS="0.5")
+        error = told(gateway.ask("anyone"), 504, "upstream_timeout")
+        assert "connect" in error["message"]
+        for each in queue:
+            each.close()
+    told(gateway.ask("anyone"), 502, "upstream_error")
+    told(gateway.ask("anyone", stream=True), 502, "upstream_error")
+    assert gateway.http.get("/healthz").status_code == 200
+
+
+# What nobody is told.
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        respond(401, {"error": f"The key {KEY} is wrong."}),
+        respond(500, f"Authorization: Bearer {KEY}".encode()),
+        respond(404, {"error": {"message": f"{KEY}: Bot does not exist"}}),
+        answer(error(f"Invalid token {KEY}"), DONE),
+        begin(text("begun"), error(f"Invalid token {KEY}"), END),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_the_key_is_in_no_error(
+    gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
+) -> None:
+    response = gateway.ask(upstream.bot(script).name, stream=stream)
+    assert "error" in response.text
+    assert KEY not in response.text
+    assert KEY not in str(response.headers)
+    assert KEY not in gateway.log.read_text()
+
+
+def test_what_a_bots_program_said_to_itself_is_not_shown(
+    gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
+    bot = upstream.bot(answer(error("Oops.", raw_response="Traceback: private"), DONE))
+    assert "private" not in gateway.ask(bot.name).text
+
+
+def test_an_error_page_is_not_shown(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    page = b"<!DOCTYPE html><html><h1>Bad gateway</h1> nginx private-host</html>"
+    response = gateway.ask(upstream.bot(respond(500, page, Content_Type="text/html")).name)
+    told(response, 502, "upstream_error")
+    assert "private-host" not in response.text
+
+
+def test_a_long_error_is_cut(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    response = gateway.ask(upstream.bot(respond(500, {"error": "long " * 100_000})).name)
+    assert len(json.dumps(told(response, 502, "upstream_error"))) < 5000
