@@ -22,6 +22,8 @@ EXPOSE 8080
 
 # Without a proxy, whatever the environment says: this asks the container itself.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-    CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ.get('PORT') or 8080}/readyz\", timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; \
+        address = 'http://127.0.0.1:' + (os.environ.get('PORT') or '8080') + '/readyz'; \
+        r.build_opener(r.ProxyHandler({})).open(address, timeout=4)"]
 
 CMD ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
