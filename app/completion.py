@@ -124,7 +124,8 @@ def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Do
                 yield events[:index], event
                 return
         if not data and not reader.seen:
-            raise QueryFailed(errors.bad_upstream("Poe's answer ended without having begun."))
+            error = errors.bad_upstream("Poe's answer ended without having begun.")
+            raise QueryFailed(error, retryable=not answer.has_begun)
         if not data:
             yield events, Done()
             return

@@ -50,9 +50,7 @@ class Pump(Generic[Item]):
         self._interrupted_by: BaseException | None = None
         self._may_tidy_up = False
         self._producer = gevent.spawn(self._produce)
-        self._watcher = (
-            _ClientWatcher(client, lambda: self.interrupt(ClientGone())) if client is not None else None
-        )
+        self._watcher = _ClientWatcher(client, self._on_client_left) if client is not None else None
 
     def take(self, timeout: float | None = None) -> Item:
         """The next item. Raises ``TimeoutError`` if it does not come within ``timeout`` seconds.

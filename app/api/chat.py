@@ -138,14 +138,17 @@ class _Exchange:
         except ClientGone:
             return
         except ApiError as error:
-            self._note_end(Failure(error))
             yield dialect.render_stream_error(error)
         except Exception as error:  # noqa: BLE001 - the outermost edge of a stream
             logger.error("request %s failed in its stream: %s", self._record.id, fault(error))
             yield dialect.render_stream_error(internal_error())
 
     def _take(self, timeout: float | None) -> Sequence[Delta]:
-        batch = self._pump.take(timeout)
+        try:
+            batch = self._pump.take(timeout)
+        except ApiError as error:  # interrupted
+            self._note_end(Failure(error))
+            raise
         if _is_last(batch):
             self._pump.release()
             self._note_end(batch[-1])

@@ -146,7 +146,7 @@ def _not_found(app: Flask) -> str:
     )
     path = request.path.rstrip("/") or "/"
     ending = [each for each in known if each != "/" and path.endswith(each)]
-    nearest = ending[-1:] or difflib.get_close_matches(path, known, 1, 0.3)
+    nearest = ending[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     base = f"{request.host_url}v1"
     return f"There is no {_word(path)} here.{hint} The base URL for OpenAI clients is {base}."

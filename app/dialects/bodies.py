@@ -13,7 +13,6 @@ T = TypeVar("T")
 
 _PATH = re.compile(r"^(?P<what>.*) - at `(?P<key>key in )?\$?(?P<path>[^`]*)`$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
-_UNKNOWN_TAG = re.compile(r"^Invalid value ('.*')$", re.DOTALL)
 _QUOTED_LIMIT = 100
 
 
@@ -30,6 +29,14 @@ def decode_object(body: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise invalid_request("The request body must be a JSON object.")
     return content
+
+
+def with_whole_numbers(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """``fields`` with 100 for 100.0 where a whole number is meant: to JSON they are the same."""
+    given = ((name, fields.get(name)) for name in names)
+    return fields | {
+        name: int(value) for name, value in given if isinstance(value, float) and value.is_integer()
+    }
 
 
 def convert(fields: dict[str, Any], form: type[T]) -> T:

@@ -6,7 +6,7 @@ in docs/api.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, assert_never
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from app.answer.deltas import Delta, Failure, Finish, Reasoning, Restart, Text, Usage
 from app.conversation import AttachmentPart, Conversation, Message, Role, TextPart
-from app.dialects import bodies
+from app.dialects import bodies, parameters
 from app.errors import ApiError, invalid_request
 
 # The request, as far as its types are checked.
@@ -89,6 +89,8 @@ class _Request(Struct):
     extra_body: dict[str, Any] | None = None
 
 
+_WHOLE_NUMBERS = ("n", "max_tokens", "max_completion_tokens")
+
 _ROLES = {
     "system": Role.SYSTEM,
     "developer": Role.SYSTEM,
@@ -103,7 +105,7 @@ _ROLES = {
 _NOT_PARAMETERS = frozenset(
     {
         *("model", "messages", "stream", "stream_options", "temperature", "stop", "n", "logit_bias"),
-        *("max_tokens", "max_completion_tokens", "extra_body", "thinking", "reasoning", "google"),
+        *("max_tokens", "max_completion_tokens", "extra_body"),
         *("top_p", "seed", "user", "store", "metadata", "presence_penalty", "frequency_penalty"),
         *("logprobs", "top_logprobs", "response_format", "tools", "tool_choice", "parallel_tool_calls"),
         *("functions", "function_call", "service_tier", "modalities", "audio", "prediction"),
@@ -127,7 +129,7 @@ def decode(body: bytes) -> ChatRequest:
     Unknown fields and nulls are fine; a wrong type, a part of an unknown type or an empty list of
     messages is an ``ApiError`` (400) whose ``param`` is the path of the field.
     """
-    fields = bodies.decode_object(body)
+    fields = bodies.with_whole_numbers(bodies.decode_object(body), _WHOLE_NUMBERS)
     request = bodies.convert(fields, _Request)
     if not request.model.strip():
         raise invalid_request("model is empty: name a bot.", "model")
@@ -143,7 +145,7 @@ def decode(body: bytes) -> ChatRequest:
         stop=[each for each in stop if each],
         max_tokens=request.max_completion_tokens or request.max_tokens,
         logit_bias=request.logit_bias or None,
-        parameters=_parameters(fields),
+        parameters=parameters.pick(fields, _NOT_PARAMETERS),
     )
     options = request.stream_options
     return ChatRequest(conversation, bool(request.stream), bool(options and options.include_usage))
@@ -181,55 +183,6 @@ def _part(part: _Part, path: str) -> TextPart | AttachmentPart:
             return AttachmentPart("file", source, path, file.filename)
         case _:
             assert_never(part)
-
-
-def _parameters(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The bot's own parameters: what OpenAI does not define, and what means the same to Poe.
-
-    A field said twice counts as the request's own level says it.
-    """
-    extra = fields.get("extra_body") or {}
-    layers = [*([_parameters(extra)] if extra else []), _translated(fields)]
-    plain = {
-        name: value for name, value in fields.items() if name not in _NOT_PARAMETERS and value is not None
-    }
-    merged: dict[str, Any] = {}
-    for layer in (*layers, plain):
-        merged |= layer
-    return merged
-
-
-def _translated(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Other APIs' ways to say how much to think, in the words of Poe's bots."""
-    found: dict[str, Any] = {}
-    match fields.get("google"):
-        case {"thinking_config": {"thinking_budget": budget}} if budget is not None:
-            found["thinking_budget"] = budget
-        case {"thinking_config": {"thinking_level": level}} if level is not None:
-            found["thinking_level"] = level
-        case None | {"thinking_config": _}:
-            pass
-        case other:
-            found["google"] = other
-    match fields.get("reasoning"):
-        case {"effort": effort} if effort is not None:
-            found["reasoning_effort"] = effort
-        case {"max_tokens": budget} if budget is not None:
-            found["thinking_budget"] = budget
-        case None | {"effort": _} | {"max_tokens": _}:
-            pass
-        case other:
-            found["reasoning"] = other
-    match fields.get("thinking"):
-        case {"budget_tokens": budget} if budget is not None:
-            found["thinking_budget"] = budget
-        case {"type": "disabled"}:
-            found["thinking_budget"] = 0
-        case None | {"type": _}:
-            pass
-        case other:
-            found["thinking"] = other
-    return found
 
 
 # The answer.

@@ -170,7 +170,7 @@ class Answer:
         self._decoder = _decoder_for(response)
         self._first_byte_timeout = first_byte_timeout
         self._idle_timeout = idle_timeout
-        self._begun = False
+        self.has_begun = False  # a byte of the body has come
         self._buffered = _take_buffered(response, self._socket)
 
     def __enter__(self) -> Self:
@@ -196,7 +196,7 @@ class Answer:
                 break
             if not data:
                 raise self._cut_off()
-            self._begun = True
+            self.has_begun = True
             try:
                 body = self._decoder.feed(data)
             except FramingError as error:
@@ -225,18 +225,18 @@ class Answer:
             self._response.close()
 
     def _receive(self) -> bytes:
-        limit = self._idle_timeout if self._begun else self._first_byte_timeout
+        limit = self._idle_timeout if self.has_begun else self._first_byte_timeout
         self._socket.settimeout(limit)
         try:
             return self._socket.recv(_READ_SIZE)
         except TimeoutError as error:
-            failure = idle_timeout(limit) if self._begun else first_byte_timeout(limit)
+            failure = idle_timeout(limit) if self.has_begun else first_byte_timeout(limit)
             raise QueryFailed(failure) from error
         except OSError as error:
             raise self._cut_off() from error
 
     def _cut_off(self) -> QueryFailed:
-        if not self._begun:
+        if not self.has_begun:
             return _broken_connection()
         return QueryFailed(errors.bad_upstream("Poe closed the connection in the middle of the answer."))
 
