@@ -29,7 +29,8 @@ WORDS = "words-that-no-log-may-hold"  # the prompt where a test does not care
 def environment(**settings: str) -> dict[str, str]:
     """A clean environment with ``settings``."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"HOST": "127.0.0.1", "LOG_LEVEL": "debug", "ADMIN_PASSWORD": "secret"} | settings
+    usual = {"HOST": "127.0.0.1", "LOG_LEVEL": "debug", "ADMIN_PASSWORD": "secret", "RATE_LIMIT_MS": "0"}
+    return kept | usual | settings
 
 
 def free_port() -> int:
@@ -174,6 +175,10 @@ class Client:
     def read_rest(self) -> bytes:
         """All chunks up to the end of the body."""
         return b"".join(iter(self.read_chunk, b""))
+
+    def read_to_the_end(self) -> bytes:
+        """All bytes until the gateway closes the connection."""
+        return self._reader.read()
 
     def response(self) -> Response:
         """The whole response."""

@@ -135,6 +135,11 @@ class Bot:
             assert self._news.wait_for(lambda: len(self.queries) >= count, LIMIT), "no query came"
             return self.queries[count - 1]
 
+    def stays_at(self, count: int, seconds: float = 1.0) -> bool:
+        """Whether no more than ``count`` queries come for a while."""
+        with self._news:
+            return not self._news.wait_for(lambda: len(self.queries) > count, seconds)
+
     @property
     def query(self) -> Query:
         """The only query."""
