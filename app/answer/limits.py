@@ -7,9 +7,10 @@ the text at hand might cross it, the word that is not over yet.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from app.answer.deltas import Reasoning, Restart, Text
-from app.answer.tokens import Tokenizer, last_boundary, slices
+from app.answer.tokens import UNBROKEN_LIMIT, Tokenizer, last_boundary, slices
 
 
 class StopStrings:
@@ -20,7 +21,6 @@ class StopStrings:
 
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = tuple(each for each in stop if each)
-        self._longest = max(map(len, self._stop), default=0)
         self._held = ""
         self.finish_reason: str | None = None
 
@@ -62,10 +62,15 @@ class StopStrings:
 
     def _open_from(self, text: str) -> int:
         """Where the earliest stop string begins that the end of ``text`` leaves open."""
-        for index in range(max(0, len(text) - self._longest + 1), len(text)):
-            if any(stop.startswith(text[index:]) and len(stop) > len(text) - index for stop in self._stop):
-                return index
-        return len(text)
+        return min((_begun(stop, text) for stop in self._stop), default=len(text))
+
+
+def _begun(stop: str, text: str) -> int:
+    """Where the earliest beginning of ``stop`` stands that the end of ``text`` leaves open."""
+    index = text.find(stop[0], max(0, len(text) - len(stop) + 1))
+    while index >= 0 and not stop.startswith(text[index:]):
+        index = text.find(stop[0], index + 1)
+    return index if index >= 0 else len(text)
 
 
 class MaxTokens:
@@ -80,7 +85,9 @@ class MaxTokens:
     def _begin(self) -> None:
         self._counted = 0  # tokens of what came before _open
         self._kind: type[Text | Reasoning] = Text
-        self._open = ""  # text that is not counted yet
+        self._open = ""  # text that is not counted yet, from the last boundary at which it was
+        self._open_bytes = 0
+        self._unbroken = 0  # how much of it is known to hold no boundary
         self._shown = 0  # how much of it went on: its bytes, which no count exceeds, are in the bound
 
     def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> list[Text | Reasoning | Restart]:
@@ -108,13 +115,15 @@ class MaxTokens:
 
     def _read(self, text: str, passed: list[Text | Reasoning | Restart]) -> None:
         self._open += text
-        while not self.finish_reason and not self._fits() and (boundary := last_boundary(self._open)):
-            self._count(boundary, passed)
+        self._open_bytes += len(text.encode())
+        if not self._fits() or len(self._open) >= UNBROKEN_LIMIT:
+            forced = len(self._open) // UNBROKEN_LIMIT * UNBROKEN_LIMIT
+            self._count(last_boundary(self._open, self._unbroken) or forced, passed)
         if not self.finish_reason and self._fits():
             self._show(len(self._open), passed)
 
     def _fits(self) -> bool:
-        return self._counted + len(self._open.encode()) <= self._limit
+        return self._counted + self._open_bytes <= self._limit
 
     def _count(self, end: int, passed: list[Text | Reasoning | Restart]) -> None:
         """Count the open text up to ``end``, and end the answer in it if the limit is there."""
@@ -128,11 +137,14 @@ class MaxTokens:
         self._show(end, passed)
         self._counted += min(count, room)
         self._open = self._open[end:]
+        self._open_bytes = len(self._open.encode())
+        self._unbroken = len(self._open)
         self._shown = max(0, self._shown - end)
 
     def _cut(self, text: str, room: int) -> str:
         """The first ``room`` tokens of ``text``, less a character that they hold only half of."""
-        tokens = [token for piece in slices(text) for token in self._tokenizer.encode(piece)][:room]
+        encoded = (token for piece in slices(text) for token in self._tokenizer.encode(piece))
+        tokens = list(islice(encoded, room))
         while True:
             try:
                 return self._tokenizer.decode(tokens)

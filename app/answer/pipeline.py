@@ -46,26 +46,22 @@ class Pipeline:
         if max_tokens is not None:
             self._limits.append(MaxTokens(max_tokens, tokenizer))
         self._usage = UsageMeter(tokenizer)
-        self._stages: list[Stage] = [
-            Settle(),
-            Files(),
-            Thinking(),
-            *self._limits,
-            self._usage,
-        ]
+        sources: list[Stage] = [Settle(), Files(), Thinking()]
+        self._stages: list[Stage] = [*sources, *self._limits, self._usage]
+        self._first_limit = len(sources)
         self.finish_reason: str | None = None
 
     def feed(self, events: Sequence[Event]) -> Sequence[Delta]:
         """Deltas that ``events`` bring. ``Error`` and ``Done`` are the caller's to look at."""
         deltas = self._run(0, events)
-        self.finish_reason = self._limit_reached()
+        if self._limit_reached():
+            deltas = [*deltas, *self._finish(self._first_limit)]
+            self.finish_reason = self._limit_reached()
         return deltas
 
     def finish(self) -> Sequence[Delta]:
         """The answer has come to its end: deltas that were held back."""
-        deltas: list[Delta] = []
-        for index, stage in enumerate(self._stages):
-            deltas += self._run(index + 1, stage.finish())
+        deltas = self._finish(0)
         self.finish_reason = self._limit_reached() or "stop"
         return deltas
 
@@ -80,5 +76,12 @@ class Pipeline:
             batch = stage.feed(batch)
         return batch
 
+    def _finish(self, first: int) -> Sequence[Delta]:
+        deltas: list[Delta] = []
+        for index, stage in enumerate(self._stages[first:], first):
+            deltas += self._run(index + 1, stage.finish())
+        return deltas
+
     def _limit_reached(self) -> str | None:
-        return next((limit.finish_reason for limit in self._limits if limit.finish_reason), None)
+        """The reason of the last limit, whose end of the answer is the earliest."""
+        return next((limit.finish_reason for limit in reversed(self._limits) if limit.finish_reason), None)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 SLICE = 4096  # characters: about half a millisecond's work
-UNBROKEN_LIMIT = 2 * SLICE  # text without any such place is cut here; a token may be counted twice
+UNBROKEN_LIMIT = 2 * SLICE  # text without any such place is cut after so much; a token may count twice
 
 _BOUNDARY = re.compile(r"(?<=\S)(?= )|(?<=[^\W_])(?=[，。！？；：、）])")
 
@@ -66,21 +66,30 @@ def slices(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def last_boundary(text: str) -> int:
-    """The last place where ``text`` can be cut without changing its count; 0 if there is none."""
-    if len(text) > UNBROKEN_LIMIT:
-        return UNBROKEN_LIMIT
-    space = len(text)
-    while (space := text.rfind(" ", 0, space)) > 0:
+def last_boundary(text: str, start: int = 0, end: int | None = None) -> int:
+    """The last place from ``start`` on, and before ``end``, where ``text`` can be cut without changing
+    its count; 0 if there is none.
+    """
+    end = len(text) if end is None else end
+    space = end
+    while (space := text.rfind(" ", max(start, 1), space)) > 0:
         if not text[space - 1].isspace():
             break
-    return max([space, *(found.start() for found in _BOUNDARY.finditer(text, max(space, 1)))])
+    found = _BOUNDARY.finditer(text, max(space, start, 1), end)
+    return max(0, space, *(each.start() for each in found))
 
 
 def _cuts(text: str) -> Iterator[int]:
-    """Ends of slices, each determined by the text before it alone. What follows the last is open."""
+    """Ends of slices, each determined by the text before it alone. What follows the last is open.
+
+    Where text is cut for want of a boundary depends on the boundary before it only, so that it is
+    the same wherever counting began.
+    """
     start = 0
     while len(text) - start >= UNBROKEN_LIMIT:
         found = _BOUNDARY.search(text, start + SLICE, start + UNBROKEN_LIMIT)
-        start = found.start() if found else start + UNBROKEN_LIMIT
+        if found:
+            start = found.start()
+        else:
+            start = last_boundary(text, start + 1, start + SLICE) or start + UNBROKEN_LIMIT
         yield start

@@ -1,0 +1,153 @@
+"""Connections: to one server, kept alive between requests, over a proxy if the environment says so.
+
+``HTTPS_PROXY``, ``HTTP_PROXY``, ``NO_PROXY`` and ``REQUESTS_CA_BUNDLE`` mean what they mean to
+requests, which reads them, once.
+"""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import certifi
+import requests
+from requests.utils import select_proxy
+
+from app.poe.wire import HEAD_LIMIT, ResponseParser, WireError
+
+_KEPT = 512  # idle connections
+_PORTS = {"http": 80, "https": 443}
+
+
+class ProxyFailed(OSError):
+    """The proxy could not be used; the message says why, without its password."""
+
+
+class Connections:
+    """Opens connections to the server of ``base_url`` and keeps those that are given back."""
+
+    def __init__(self, base_url: str, connect_timeout: float) -> None:
+        url = urlsplit(base_url)
+        self._is_tls = url.scheme == "https"
+        self._host = url.hostname or ""
+        self._port = url.port or _PORTS[url.scheme]
+        self._timeout = connect_timeout
+        self._idle: list[socket.socket] = []
+        environment = requests.Session().merge_environment_settings(
+            base_url, proxies={}, stream=True, verify=None, cert=None
+        )
+        self._proxy = select_proxy(base_url, environment["proxies"])
+        bundle = environment["verify"] if isinstance(environment["verify"], str) else certifi.where()
+        self._tls = _tls_context(str(bundle)) if self._is_tls else None
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        self.host_field = name if self._port == _PORTS[url.scheme] else f"{name}:{self._port}"
+        self.target_prefix = url.path
+        self.proxy_field: str | None = None
+        if self._proxy and not self._is_tls:  # the proxy wants the whole URL, and its password each time
+            self.target_prefix = f"http://{self.host_field}{url.path}"
+            self.proxy_field = _proxy_authorization(self._proxy)
+
+    def take(self) -> socket.socket:
+        """An idle connection that is still good, or a new one.
+
+        Raises ``TimeoutError``, ``ssl.SSLError``, ``ProxyFailed`` or another ``OSError``.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if _is_quiet(connection):
+                return connection
+            connection.close()
+        return self._open()
+
+    def give_back(self, connection: socket.socket) -> None:
+        """Keep a connection on which nothing is under way."""
+        if len(self._idle) < _KEPT:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _open(self) -> socket.socket:
+        connection = self._reach_proxy(self._proxy) if self._proxy else self._reach(self._host, self._port)
+        try:
+            if self._tls is None:
+                return connection
+            return self._tls.wrap_socket(connection, server_hostname=self._host)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _reach(self, host: str, port: int) -> socket.socket:
+        connection = socket.create_connection((host, port), self._timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _reach_proxy(self, proxy: str) -> socket.socket:
+        url = _proxy_url(proxy)
+        if url.scheme != "http" or not url.hostname:
+            raise ProxyFailed("only http:// proxies are supported")
+        connection = self._reach(url.hostname, url.port or _PORTS["http"])
+        try:
+            if self._is_tls:
+                self._tunnel(connection, _proxy_authorization(proxy))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _tunnel(self, connection: socket.socket, authorization: str | None) -> None:
+        """Have the proxy connect us through (RFC 9110 section 9.3.6)."""
+        target = f"{self.host_field}:443" if self._port == _PORTS["https"] else self.host_field
+        field = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
+        connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{field}\r\n".encode())
+        head = b""
+        while b"\r\n\r\n" not in head and len(head) < HEAD_LIMIT:
+            data = connection.recv(1)  # not a byte beyond the head: TLS follows
+            if not data:
+                break
+            head += data
+        parser = ResponseParser()
+        try:
+            parser.feed(head)
+        except WireError as error:
+            raise ProxyFailed("the proxy answered with something that is no HTTP") from error
+        finally:
+            parser.close()
+        if not 200 <= parser.status < 300:
+            raise ProxyFailed(f"the proxy refused the connection with status {parser.status}")
+
+
+def _tls_context(bundle: str) -> ssl.SSLContext:
+    """Trust what the file or folder ``bundle`` holds."""
+    is_folder = Path(bundle).is_dir()
+    context = ssl.create_default_context(
+        cafile=None if is_folder else bundle, capath=bundle if is_folder else None
+    )
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _proxy_url(proxy: str) -> SplitResult:
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _proxy_authorization(proxy: str) -> str | None:
+    url = _proxy_url(proxy)
+    if url.username is None:
+        return None
+    credentials = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
+
+
+def _is_quiet(connection: socket.socket) -> bool:
+    """Whether an idle connection has neither ended nor brought what nobody asked for."""
+    connection.settimeout(0)
+    try:
+        connection.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return True
+    except OSError:
+        return False
+    return False

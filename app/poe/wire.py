@@ -1,0 +1,106 @@
+"""Wire: an HTTP/1.1 response out of the bytes of its connection, as they come.
+
+All that one read of the socket brought is decoded together: a bot writes one chunk an event, and
+``http.client`` would hand them out one by one. llhttp does the work (the parser of Node.js, by way
+of httptools), in its strict mode: what is framed in two ways, or in none, is refused (RFC 9112).
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import httptools
+
+HEAD_LIMIT = 65536  # bytes, interim responses included
+COMPRESSIONS = ("gzip", "x-gzip", "deflate")
+_GZIP_OR_ZLIB = 47  # zlib's wbits: either, by its header
+
+
+class WireError(ValueError):
+    """What came is no HTTP/1.1 response, or one that ends wrongly."""
+
+
+class ResponseParser:
+    """``feed`` the bytes of a connection, get the bytes of the body in them.
+
+    ``has_head`` says that ``status`` and ``headers`` (names in lower case) are known, ``complete``
+    that the body has ended, ``may_end`` that the connection may close now without anything being
+    cut off, ``reusable`` that another request may follow on the connection.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.has_head = False
+        self.complete = False
+        self.reusable = False
+        self._head_size = 0
+        self._body: list[bytes] = []
+        self._inflate: Any = None
+        self._parser: Any = httptools.HttpResponseParser(self)
+
+    @property
+    def may_end(self) -> bool:
+        """A body without a length ends with its connection (RFC 9112 section 6.3)."""
+        is_framed = "content-length" in self.headers or "transfer-encoding" in self.headers
+        return self.complete or (self.has_head and not is_framed)
+
+    def feed(self, data: bytes) -> bytes:
+        """Parse what one read brought. Raises ``WireError``."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self.complete:
+                raise WireError(str(error)) from None
+            self.reusable = False  # something came behind the end
+        if not self.has_head:
+            self._head_size += len(data)
+            if self._head_size > HEAD_LIMIT:
+                raise WireError("the head is too long")
+        if not self._body:
+            return b""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        return self._inflated(body) if self._inflate else body
+
+    def close(self) -> None:
+        """Let go of llhttp, which holds this object in turn."""
+        self._parser = None
+
+    def _inflated(self, body: bytes) -> bytes:
+        try:
+            return bytes(self._inflate.decompress(body))
+        except zlib.error as error:
+            raise WireError("compressed data is broken") from error
+
+    # What llhttp calls.
+
+    def on_message_begin(self) -> None:
+        self.reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.has_head:
+            return  # a trailer
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        self.has_head = self.status >= 200 or self.status == 101  # else an interim response
+        if self.has_head and self.headers.get("content-encoding", "").lower() in (
+            "gzip",
+            "x-gzip",
+            "deflate",
+        ):
+            self._inflate = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self.has_head:
+            self.headers.clear()
+            return
+        self.complete = True
+        self.reusable = self._parser.should_keep_alive()
