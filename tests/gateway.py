@@ -139,13 +139,18 @@ class Client:
         return self.request("POST", "/v1/chat/completions", json.dumps(body).encode())
 
     def request(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        key: str | None = KEY,
     ) -> Client:
+        """Send a whole request, as it stands; ``headers`` may be wrong."""
         fields = {"Host": "gateway", "Content-Type": "application/json", "Content-Length": str(len(body))}
-        lines = (
-            f"{name}: {value}\r\n" for name, value in (fields | authorization() | (headers or {})).items()
-        )
-        self.send(f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode() + body)
+        fields |= {"Authorization": f"Bearer {key}"} if key else {}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in (fields | dict(headers or {})).items())
+        self.send(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
         return self
 
     def read_head(self) -> Response:
