@@ -12,6 +12,8 @@ from itertools import islice
 from app.answer.deltas import Reasoning, Restart, Text
 from app.answer.tokens import UNBROKEN_LIMIT, Tokenizer, last_boundary, slices
 
+_HALF_CHARACTER = 3  # tokens at most that may hold a part of a character whose rest is cut off
+
 
 class StopStrings:
     """Ends the answer just before the first stop string in its text; reasoning is not looked at.
@@ -88,7 +90,7 @@ class MaxTokens:
         self._open = ""  # text that is not counted yet, from the last boundary at which it was
         self._open_bytes = 0
         self._unbroken = 0  # how much of it is known to hold no boundary
-        self._shown = 0  # how much of it went on: its bytes, which no count exceeds, are in the bound
+        self._shown = 0  # how much of it went on
 
     def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> list[Text | Reasoning | Restart]:
         passed: list[Text | Reasoning | Restart] = []
@@ -116,14 +118,18 @@ class MaxTokens:
     def _read(self, text: str, passed: list[Text | Reasoning | Restart]) -> None:
         self._open += text
         self._open_bytes += len(text.encode())
-        if not self._fits() or len(self._open) >= UNBROKEN_LIMIT:
+        while not self.finish_reason and (not self._fits() or len(self._open) >= UNBROKEN_LIMIT):
             forced = len(self._open) // UNBROKEN_LIMIT * UNBROKEN_LIMIT
-            self._count(last_boundary(self._open, self._unbroken) or forced, passed)
+            end = last_boundary(self._open, self._unbroken) or forced
+            self._count(end, passed)
+            if not end:
+                break
         if not self.finish_reason and self._fits():
             self._show(len(self._open), passed)
 
     def _fits(self) -> bool:
-        return self._counted + self._open_bytes <= self._limit
+        """Whether all open text is sure to be within the bound: a token has a byte at least."""
+        return self._counted + self._open_bytes + _HALF_CHARACTER <= self._limit
 
     def _count(self, end: int, passed: list[Text | Reasoning | Restart]) -> None:
         """Count the open text up to ``end``, and end the answer in it if the limit is there."""

@@ -67,9 +67,7 @@ def slices(text: str) -> Iterator[str]:
 
 
 def last_boundary(text: str, start: int = 0, end: int | None = None) -> int:
-    """The last place from ``start`` on, and before ``end``, where ``text`` can be cut without changing
-    its count; 0 if there is none.
-    """
+    """The last place in ``text[start:end]`` that cuts ``text`` without changing its count, or 0."""
     end = len(text) if end is None else end
     space = end
     while (space := text.rfind(" ", max(start, 1), space)) > 0:
