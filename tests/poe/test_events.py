@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.poe.events import Done, Error, Event, EventReader, File, Replace, Text
+from app.poe.sse import EventStreamDecoder
+
+NAMES = (
+    "text",
+    "replace_response",
+    "file",
+    "json",
+    "error",
+    "done",
+    "meta",
+    "suggested_reply",
+    "data",
+    "ping",
+    "new",
+)
+
+
+def read(name: str, data: bytes | str) -> list[Event]:
+    return EventReader().read([(name.encode(), data if isinstance(data, bytes) else data.encode())])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "event"),
+    [
+        ("text", '{"text": "Hello \\u4f60\\u597d \\ud83d\\ude00"}', Text("Hello 你好 😀")),
+        ("text", '{"text": "你好", "other": [1]}', Text("你好")),
+        ("text", '{"text": ""}', Text("")),
+        ("text", '{"text": "a", "index": 0}', Text("a")),
+        ("text", '{"text": "a", "index": null}', Text("a")),
+        ("text", '{"text": "a", "index": "1"}', Text("a")),
+        ("replace_response", '{"text": "a"}', Replace("a")),
+        (
+            "error",
+            '{"allow_retry": false, "text": "no", "error_type": "x"}',
+            Error("no", "x", allow_retry=False),
+        ),
+        ("error", "{}", Error()),
+        ("error", '{"text": null, "error_type": 1, "allow_retry": null}', Error()),
+        ("error", "broken", Error()),
+        ("error", "[" * 50_000, Error()),
+        ("done", "{}", Done()),
+        ("done", "", Done()),
+        ("done", "null", Done()),
+        (
+            "file",
+            '{"url": "https://a", "content_type": "image/png", "name": "a.png", "inline_ref": "ab"}',
+            File("https://a", "image/png", "a.png", "ab"),
+        ),
+        ("file", '{"url": "https://a", "inline_ref": null, "name": null, "more": 1}', File("https://a")),
+        ("json", '{"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": null}]}', Text("a")),
+        ("json", '{"choices": [{"delta": {"content": "a"}}]}', Text("a")),
+    ],
+)
+def test_an_event_is_decoded(name: str, data: str, event: Event):
+    assert read(name, data) == [event]
+
+
+@pytest.mark.parametrize("name", ["text", "replace_response", "file", "error"])
+@pytest.mark.parametrize("index", [1, -1, 10**30])
+def test_another_answer_is_left_out(name: str, index: int):
+    assert read(name, f'{{"text": "a", "url": "https://a", "index": {index}}}') == []
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("meta", '{"content_type": "text/markdown"}'),
+        ("suggested_reply", '{"text": "more?"}'),
+        ("data", '{"metadata": "m"}'),
+        ("ping", "{}"),
+        ("", '{"text": "a"}'),
+        ("new", '{"text": "a"}'),
+        ("json", '{"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "call_1"}]}}]}'),
+        ("json", '{"choices": [{"index": 1, "delta": {"content": "a"}}]}'),
+        ("json", '{"choices": [], "usage": {}}'),
+        ("json", '{"choices": [1, {}, {"delta": null}, {"delta": {"content": 1}}]}'),
+        ("json", "{}"),
+    ],
+)
+def test_what_says_nothing_about_the_answer_is_left_out_silently(name: str, data: str):
+    reader = EventReader()
+    assert (reader.read([(name.encode(), data.encode())]), reader.broken) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        *(
+            (name, data)
+            for name in ("text", "replace_response", "file")
+            for data in ("", "{", "[]", "null", "{}", "NaN")
+        ),
+        ("text", '{"text": null}'),
+        ("text", '{"text": 1}'),
+        ("text", '{"text": "a", "index": NaN}'),
+        ("text", '{"text": "a", "index": %s}' % ("9" * 5000)),
+        ("text", '{{"text": "a", "index": {}1{}}}'.format("[" * 50_000, "]" * 50_000)),
+        ("file", '{"url": 1}'),
+        ("json", "[1]"),
+        ("json", "[" * 50_000),
+    ],
+)
+def test_a_broken_event_is_left_out_and_counted(name: str, data: str):
+    reader = EventReader()
+    pairs = [(name.encode(), data.encode()), (b"text", b'{"text": "b"}')]
+    assert (reader.read(pairs), reader.broken, reader.seen) == ([Text("b")], 1, 2)
+
+
+def test_bytes_that_are_no_utf8_become_replacement_characters():
+    reader = EventReader()
+    assert reader.read([(b"text", b'{"text": "a\xff\xe4\xbd"}')]) == [Text("a\ufffd\ufffd")]
+    assert reader.broken == 0
+
+
+def test_events_that_poe_knows_are_counted_as_seen():
+    reader = EventReader()
+    reader.read([(b"meta", b"{}"), (b"new", b"{}"), (b"", b"{}"), (b"text", b'{"text": "a"}')])
+    assert reader.seen == 2
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just(0),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["text", "index", "url", "name", "inline_ref", "choices", "delta", "content", "allow_retry"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(NAMES), _JSON)
+def test_no_json_raises(name: str, value: Any):
+    read(name, msgspec.json.encode(value))
+
+
+@given(st.sampled_from(NAMES), st.binary())
+def test_no_bytes_raise(name: str, data: bytes):
+    read(name, data)
+
+
+@given(st.sampled_from(NAMES), st.text())
+def test_text_comes_as_it_was_sent(name: str, text: str):
+    text = text.encode("utf-8", "replace").decode()
+    for data in (msgspec.json.encode({"text": text}), ascii_json(text)):
+        assert read("text", data) == [Text(text)]
+
+
+def ascii_json(text: str) -> bytes:
+    """As ``fastapi_poe`` writes it: nothing but ASCII."""
+    return json.dumps({"text": text}).encode()
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.text(max_size=5)), max_size=8), st.integers(1, 40))
+def test_cuts_of_the_bytes_change_nothing(said: list[tuple[str, str]], width: int):
+    stream = b"".join(
+        b"event: %b\r\ndata: %b\r\n\r\n" % (name.encode(), msgspec.json.encode({"text": text}))
+        for name, text in said
+    )
+
+    def events(cut: int) -> list[Event]:
+        decoder, reader = EventStreamDecoder(), EventReader()
+        parts = [stream[start : start + cut] for start in range(0, len(stream), cut)]
+        pairs = [pair for part in parts for pair in decoder.feed(part)] + decoder.finish()
+        return reader.read(pairs)
+
+    assert events(width) == events(len(stream) + 1)
