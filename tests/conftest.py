@@ -35,7 +35,7 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartGat
     """Start gateways that run until the tests are over. Then their logs must be clean."""
     started: list[Gateway] = []
 
-    def start(poe_url: str, **settings: str) -> Gateway:
+    def start(poe_url: str, **settings: str | None) -> Gateway:
         gateway = Gateway(tmp_path_factory.mktemp("gateway"), poe_url, **settings)
         started.append(gateway)
         return gateway

@@ -26,11 +26,11 @@ KEY = "pb-key-nobody-may-read-0123456789"
 WORDS = "words-that-no-log-may-hold"  # the prompt where a test does not care
 
 
-def environment(**settings: str) -> dict[str, str]:
-    """A clean environment with ``settings``."""
+def environment(**settings: str | None) -> dict[str, str]:
+    """A clean environment with ``settings``; one that is ``None`` is not set at all."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     usual = {"HOST": "127.0.0.1", "LOG_LEVEL": "debug", "ADMIN_PASSWORD": "secret", "RATE_LIMIT_MS": "0"}
-    return kept | usual | settings
+    return {name: value for name, value in (kept | usual | settings).items() if value is not None}
 
 
 def free_port() -> int:
@@ -42,14 +42,19 @@ def free_port() -> int:
 class Gateway:
     """``gunicorn -c gunicorn.conf.py wsgi:app`` with two workers and the log in a file."""
 
-    def __init__(self, folder: Path, poe_url: str, **settings: str) -> None:
+    def __init__(self, folder: Path, poe_url: str, **settings: str | None) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
-        own = {"PORT": str(self.port), "CONFIG_DIR": str(folder), "POE_BASE_URL": poe_url}
-        variables = environment(**own, **{"WEB_CONCURRENCY": "2"} | settings)
+        own = {
+            "PORT": str(self.port),
+            "POE_BASE_URL": poe_url,
+            "CONFIG_DIR": str(folder),
+            "WEB_CONCURRENCY": "2",
+        }
+        variables = environment(**own | settings)
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app"],
                 cwd=ROOT,
                 env=variables,
@@ -67,7 +72,7 @@ class Gateway:
             raise
 
     def _is_up(self) -> bool:
-        assert self._process.poll() is None, self.log.read_text()
+        assert self.process.poll() is None, self.log.read_text()
         with contextlib.suppress(httpx.TransportError):
             return self.http.get("/healthz").status_code == 200
         return False
@@ -86,12 +91,12 @@ class Gateway:
 
     def stop(self) -> None:
         self.http.close()
-        self._process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(10)
+            self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
 
 
 def authorization() -> dict[str, str]:

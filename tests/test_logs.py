@@ -1,0 +1,147 @@
+"""What stands in the log, and what never does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.gateway import KEY, Gateway, authorization, eventually
+from tests.upstream.scripted import (
+    DONE,
+    ScriptedUpstream,
+    answer,
+    begin,
+    close,
+    error,
+    event,
+    replace,
+    reset,
+    respond,
+    text,
+    until_closed,
+)
+
+SAID = "words-that-the-bot-said"
+ASKED = "words-that-the-client-wrote"
+
+
+@pytest.fixture(scope="module")
+def logged(upstream: ScriptedUpstream, start_gateway) -> Iterator[Gateway]:
+    """A gateway that logs as much as it can."""
+    return start_gateway(
+        upstream.url, LOG_LEVEL="debug", MAX_REQUEST_SIZE="100000", IDLE_TIMEOUT_SECONDS="0.5"
+    )
+
+
+def line_of(gateway: Gateway, request_id: str) -> str:
+    """The one line of a request."""
+    pattern = rf'^.* id="?{request_id}"? .*$'
+    eventually(lambda: re.search(pattern, gateway.log.read_text(), re.MULTILINE))
+    (line,) = re.findall(pattern, gateway.log.read_text(), re.MULTILINE)
+    return line
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_request_is_one_line_with_what_an_operator_asks_for(
+    logged: Gateway, upstream: ScriptedUpstream, stream: bool
+) -> None:
+    bot = upstream.bot(answer(text("fine words"), DONE))
+    line = line_of(logged, logged.ask(bot.name, "hello world", stream=stream).headers["x-request-id"])
+    assert "INFO" in line
+    assert "POST /v1/chat/completions" in line
+    facts = dict(re.findall(r'(\w+)="?([^" ]*)', line))
+    assert facts["status"] == "200"
+    assert facts["bot"] == bot.name
+    assert facts["stream"] == str(int(stream))
+    assert facts["prompt_tokens"] == "2"
+    assert facts["completion_tokens"] == "2"
+    assert int(facts["total_ms"]) >= 0
+    if stream:
+        assert int(facts["total_ms"]) >= int(facts["first_ms"]) >= 0
+
+
+def test_a_failure_says_which(logged: Gateway, upstream: ScriptedUpstream) -> None:
+    bot = upstream.bot(answer(error("No.", error_type="insufficient_fund"), DONE))
+    line = line_of(logged, logged.ask(bot.name).headers["x-request-id"])
+    assert "status=402" in line
+    assert "insufficient_quota" in line
+
+
+def test_a_failure_in_mid_stream_is_no_success(logged: Gateway, upstream: ScriptedUpstream) -> None:
+    bot = upstream.bot(begin(text("Half an "), until_closed))
+    line = line_of(logged, logged.ask(bot.name, stream=True).headers["x-request-id"])
+    assert "failed" in line
+    assert "upstream_timeout" in line
+
+
+def test_a_client_that_left_is_told_apart(logged: Gateway, upstream: ScriptedUpstream) -> None:
+    bot = upstream.bot([until_closed])
+    client = logged.connect().request(
+        "POST",
+        "/v1/chat/completions",
+        b'{"model": "%b", "messages": [{"role": "user", "content": "x"}]}' % bot.name.encode(),
+        {"x-request-id": "leaver-1"},
+    )
+    bot.wait_for_query()
+    client.close()
+    assert "client_gone" in line_of(logged, "leaver-1")
+
+
+@pytest.mark.parametrize(
+    "path", ["/a%0Ab id=forged status=200", "/a%0D%0A", "/%E2%80%A8", "/%1B%5B31m", "/" + "x" * 5000]
+)
+def test_nobody_can_write_lines_of_his_own(logged: Gateway, path: str) -> None:
+    before = len(logged.log.read_text().splitlines())
+    request_id = f"forger-{abs(hash(path))}"
+    with logged.connect() as client:
+        client.request("GET", path.replace(" ", "%20"), headers={"x-request-id": request_id}).response()
+    line = line_of(logged, request_id)
+    assert line.isprintable()
+    assert len(line) < 1000
+    assert not re.search(r"\sid=forged", line)
+    added = logged.log.read_text().splitlines()[before:]
+    assert all(re.match(r"\d{4}-\d\d-\d\dT", each) for each in added)
+
+
+def test_no_key_and_no_text_of_a_message_is_ever_logged(logged: Gateway, upstream: ScriptedUpstream) -> None:
+    """Whatever happens, at the level that says the most."""
+    scripts = [
+        answer(text(SAID), DONE),
+        answer(text(f"*Thinking...*\n\n> {SAID}\n\n{SAID}"), DONE),
+        answer(replace(SAID), DONE),
+        answer(text(SAID), event("text", f'{{"text": "{SAID}'.encode()), DONE),
+        answer(error(f"{SAID} {KEY}"), DONE),
+        answer(error(SAID, error_type="user_caused_error", raw_response=SAID), DONE),
+        begin(text(SAID), reset),
+        begin(text(SAID), until_closed),
+        begin(SAID.encode(), close),
+        [SAID.encode(), close],
+        [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + SAID.encode(), close],
+        respond(400, {"error": {"message": f"{SAID} {KEY}"}}),
+        respond(500, SAID.encode()),
+        respond(302, Location=f"/{SAID}"),
+    ]
+    for script in scripts:
+        for stream in (False, True):
+            logged.ask(upstream.bot(script).name, ASKED, stream=stream, aspect=ASKED, stop=[f"{ASKED}!"])
+    bodies = [
+        f'{{"model": "x", "messages": [{{"role": "user", "content": "{ASKED}',
+        f'{{"model": "x", "messages": "{ASKED}"}}',
+        f'{{"model": "x", "messages": [{{"role": "{ASKED}", "content": "x"}}]}}',
+        f'{{"model": "x", "messages": [{{"role": "user", "content": [{{"type": "{ASKED}"}}]}}]}}',
+        f'{{"model": "x", "messages": [{{"role": "user", "content": "{ASKED * 10_000}"}}]}}',
+        ASKED,
+    ]
+    for body in bodies:
+        logged.http.post("/v1/chat/completions", content=body, headers=authorization())
+    for header in (f"Authorization: {KEY}\x01", f"Authori zation: Bearer {KEY}", f"X:{KEY * 2000}"):
+        with logged.connect() as client:
+            client.send(f"GET / HTTP/1.1\r\n{header}\r\n\r\n".encode())
+            client.response()
+    logged.http.get("/", params={"key": KEY}, headers={"x-request-id": "the-last"})
+    line_of(logged, "the-last")
+    log = logged.log.read_text()
+    for forbidden in (KEY, SAID, ASKED, "Traceback"):
+        assert forbidden not in log

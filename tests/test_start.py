@@ -1,0 +1,102 @@
+"""How the gateway starts, and how it refuses to."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.gateway import GUNICORN, LIMIT, ROOT, Gateway, environment, free_port, message_of
+from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
+
+WRONG = {
+    "PORT": ["eighty", "0", "-1", "65536", "80.5", "٨٠"],
+    "WEB_CONCURRENCY": ["0", "many", "1000"],
+    "MAX_REQUEST_SIZE": ["-1", "0", "1GB"],
+    "RATE_LIMIT_MS": ["-1", "fast"],
+    "LOG_LEVEL": ["loud"],
+    "URL_CACHE_TTL_SECONDS": ["-5"],
+    "URL_CACHE_SIZE_MB": ["-5"],
+    "HEARTBEAT_SECONDS": ["nan", "-1", "inf"],
+    "IDLE_TIMEOUT_SECONDS": ["0"],
+    "POE_BASE_URL": ["api.poe.com", "ftp://api.poe.com", "https://", "https://x:port", "https://a b"],
+    "ADMIN_USERNAME": ["a:b"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, each) for name, values in WRONG.items() for each in values]
+)
+def test_a_setting_that_cannot_be_used_stops_the_start_with_one_line(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    line = refusal(tmp_path, **{name: value})
+    assert name in line
+    assert repr(value) in line
+    assert "allowed" in line
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/nobody/can/make/this"])
+def test_a_folder_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Path, folder: str) -> None:
+    tmp_path.joinpath("file").write_text("no folder")
+    path = str(tmp_path / folder)
+    line = refusal(tmp_path, CONFIG_DIR=path)
+    assert "CONFIG_DIR" in line
+    assert path in line
+
+
+def refusal(folder: Path, **settings: str) -> str:
+    """What is said by a start that must fail at once."""
+    usual = {"PORT": str(free_port()), "CONFIG_DIR": str(folder)}
+    run = subprocess.run(
+        [GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app"],
+        cwd=ROOT,
+        env=environment(**usual | settings),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert run.returncode not in (0, None)
+    (line,) = (run.stdout + run.stderr).splitlines()
+    return line
+
+
+def test_the_defaults_are_enough_but_warn_once_about_the_password(
+    upstream: ScriptedUpstream, start_gateway
+) -> None:
+    gateway: Gateway = start_gateway(
+        upstream.url, ADMIN_PASSWORD=None, LOG_LEVEL=None, RATE_LIMIT_MS=None, WEB_CONCURRENCY="3"
+    )
+    bot = upstream.bot(answer(text("fine"), DONE))
+    assert message_of(gateway.ask(bot.name))["content"] == "fine"
+    warnings = [line for line in gateway.log.read_text().splitlines() if "ADMIN_PASSWORD" in line]
+    assert len(warnings) == 1
+    assert "WARN" in warnings[0]
+
+
+def test_a_password_of_ones_own_is_not_warned_about_nor_shown(gateway: Gateway) -> None:
+    log = gateway.log.read_text()
+    assert "ADMIN_PASSWORD" not in log
+    assert "secret" not in log
+
+
+def test_the_documented_default_of_workers_can_be_set(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, WEB_CONCURRENCY="auto")
+    assert gateway.http.get("/readyz").status_code == 200
+
+
+def test_empty_variables_count_as_absent_and_a_missing_folder_is_made(
+    upstream: ScriptedUpstream, start_gateway, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new" / "folder"
+    settings = dict.fromkeys(
+        ["LOG_LEVEL", "HEARTBEAT_SECONDS", "MAX_REQUEST_SIZE", "POE_FILE_UPLOAD_URL"], ""
+    )
+    gateway: Gateway = start_gateway(
+        upstream.url + "/", CONFIG_DIR=str(folder), WEB_CONCURRENCY="1", **settings
+    )
+    bot = upstream.bot(answer(text("fine"), DONE))
+    assert message_of(gateway.ask(bot.name))["content"] == "fine"
+    assert folder.is_dir()
