@@ -88,11 +88,8 @@ class ResponseParser:
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
         self.has_head = self.status >= 200 or self.status == 101  # else an interim response
-        if self.has_head and self.headers.get("content-encoding", "").lower() in (
-            "gzip",
-            "x-gzip",
-            "deflate",
-        ):
+        coding = self.headers.get("content-encoding", "").lower()
+        if self.has_head and coding in COMPRESSIONS:
             self._inflate = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
 
     def on_body(self, body: bytes) -> None:
