@@ -16,13 +16,14 @@ run: $(VENV)/.runtime ## Run the gateway on port 8080 (PORT=... for another)
 test: $(VENV)/.development ## Run the tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.development ## Lint, types, import contracts, generated docs
+check: $(VENV)/.development ## Lint, types, import contracts, generated docs, Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	PYTHONPATH=. $(BIN)/python -m scripts.configuration
 	git diff --exit-code -- docs/configuration.md
+	$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.development ## Format the code
 	$(BIN)/ruff format .
