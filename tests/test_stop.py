@@ -1,0 +1,81 @@
+"""How the gateway stops: it lets go in steps, and cuts nobody off without a word."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+
+import httpx
+
+from tests.gateway import LIMIT, Gateway, content_of, events_in, eventually, message_of
+from tests.upstream.scripted import DONE, ScriptedUpstream, answer, begin, text, until_closed
+
+
+def is_closed(gateway: Gateway) -> bool:
+    """Whether nobody is let in any more."""
+    with contextlib.suppress(httpx.TransportError):
+        gateway.http.get("/healthz")
+        return False
+    return True
+
+
+def test_what_comes_while_it_drains_is_still_served(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, DRAIN_SECONDS="4", GRACEFUL_TIMEOUT="0")
+    bot = upstream.bot(answer(text("fine"), DONE))
+    assert gateway.http.get("/readyz").status_code == 200
+    gateway.process.send_signal(signal.SIGTERM)
+    refused = eventually(lambda: (ready := gateway.http.get("/readyz")).status_code == 503 and ready)
+    assert refused.json()["error"].keys() == {"message", "type", "param", "code"}
+    assert gateway.http.get("/healthz").status_code == 200
+    assert message_of(gateway.ask(bot.name))["content"] == "fine"
+    assert gateway.process.wait(LIMIT) == 0
+
+
+def test_what_runs_may_come_to_its_end(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, DRAIN_SECONDS="0")
+    gate = threading.Event()
+    bots = [upstream.bot(answer(text("still "), gate, text("here"), DONE)) for _ in range(2)]
+    with gateway.connect() as streamed, gateway.connect() as whole:
+        streamed.post(bots[0].name, stream=True)
+        whole.post(bots[1].name)
+        streamed.read_head()
+        streamed.read_until(b"still ")
+        bots[1].wait_for_query()
+        gateway.process.send_signal(signal.SIGTERM)
+        eventually(lambda: is_closed(gateway))
+        gate.set()
+        events = events_in(streamed.read_rest())
+        assert (content_of(events), events[-1]) == ("here", "[DONE]")
+        assert b"still here" in whole.response().body
+    assert gateway.process.wait(LIMIT) == 0
+
+
+def test_what_runs_for_too_long_ends_with_an_error(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, DRAIN_SECONDS="0", GRACEFUL_TIMEOUT="1")
+    bots = [upstream.bot(begin(text("Half an "), until_closed)) for _ in range(2)]
+    with gateway.connect() as streamed, gateway.connect() as whole:
+        streamed.post(bots[0].name, stream=True)
+        whole.post(bots[1].name)
+        streamed.read_head()
+        streamed.read_until(b"Half an ")
+        bots[1].wait_for_query()
+        gateway.process.send_signal(signal.SIGTERM)
+        *_, failed, done = events_in(streamed.read_rest())
+        assert failed["error"]["message"]
+        assert done == "[DONE]"
+        response = whole.response()
+        assert response.status == 503
+        assert response.error["code"] == failed["error"]["code"]
+    for bot in bots:
+        bot.query.wait_closed()
+    assert gateway.process.wait(LIMIT) == 0
+
+
+def test_idle_connections_hold_up_nothing(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, DRAIN_SECONDS="0", GRACEFUL_TIMEOUT="60")
+    with gateway.connect() as kept, gateway.connect() as silent:
+        assert kept.request("GET", "/healthz").response().status == 200
+        silent.send(b"GET /heal")
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(LIMIT) == 0
