@@ -14,21 +14,40 @@ T = TypeVar("T")
 _PATH = re.compile(r"^(?P<what>.*) - at `(?P<key>key in )?\$?(?P<path>[^`]*)`$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
 _QUOTED_LIMIT = 100
+_DEPTH_LIMIT = 128  # far from Python's own limit, which is another wherever the stack is
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
     """Decode a JSON object. Raises ``ApiError`` (400) for anything else."""
+    too_deep = "The request body is nested too deeply."
     try:
         content = msgspec.json.decode(body)
     except RecursionError:
-        raise invalid_request("The request body is nested too deeply.") from None
+        raise invalid_request(too_deep) from None
     except UnicodeDecodeError:
         raise invalid_request("The request body is not UTF-8.") from None
     except msgspec.MsgspecError as error:
         raise invalid_request(f"The request body is not valid JSON: {error}.") from None
     if not isinstance(content, dict):
         raise invalid_request("The request body must be a JSON object.")
+    if _is_deeper(content, _DEPTH_LIMIT):
+        raise invalid_request(too_deep)
     return content
+
+
+def _is_deeper(content: dict[str, Any], limit: int) -> bool:
+    """Whether more than ``limit`` objects and lists stand inside one another."""
+    level: list[dict[str, Any] | list[Any]] = [content]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def with_whole_numbers(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
