@@ -1,29 +1,28 @@
 """Streaming: keeps an answer flowing from a greenlet that produces it to the one that serves it.
 
 The only place that knows greenlets. One greenlet runs the completion, which may block wherever it
-likes; the request's own waits for what it brings, a limited time, so that it can send heartbeats
-meanwhile. A watcher on the client's socket ends the first as soon as the client has left.
+likes; the request's own takes what it brings, waiting a limited time, so that it can send
+heartbeats meanwhile. A watcher on the client's socket ends both as soon as the client has left.
 
-A client that reads slowly blocks its own greenlet, then, over a queue of ``_AHEAD`` items, the
-producer, and by that its own query; nothing else, and nothing piles up.
+The two hand over to each other directly, as coroutines do: an item costs one switch there and one
+back, and no queue. So there is never more than one item under way: a client that reads slowly
+blocks its own greenlet, and by that its producer and its query; nothing else, and nothing piles up.
 """
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
 import gevent
 from gevent import monkey
 from gevent.hub import get_hub
-from gevent.queue import Empty, Full, Queue
+from greenlet import GreenletExit, getcurrent, greenlet
 
 Item = TypeVar("Item")
 
-_AHEAD = 2
 _RECHECK_SECONDS = 0.5
 _READABLE = 1  # libev's EV_READ
 # POLLRDHUP: the peer has shut down its sending side (Linux; elsewhere only a full hang-up shows).
@@ -39,30 +38,38 @@ class ClientGone(Exception):
 class Pump(Generic[Item]):
     """Runs the generator ``source`` in a greenlet of its own and hands over what it yields.
 
-    ``client`` is the client's socket. When its peer leaves, the producer is killed wherever it
-    waits, so that its ``finally`` blocks run at once, and ``take`` raises ``ClientGone``.
-    Close a pump when the request ends, however it ends.
+    ``patience`` is how many seconds ``take`` waits; ``client`` is the client's socket. When its peer
+    leaves, the producer is killed wherever it waits, so that its ``finally`` blocks run at once, and
+    ``take`` raises ``ClientGone``. Close a pump when the request ends, however it ends.
     """
 
-    def __init__(self, source: Generator[Item, None, None], client: socket.socket | None) -> None:
+    def __init__(
+        self, source: Generator[Item, None, None], client: socket.socket | None, patience: float | None = None
+    ) -> None:
         self._source = source
-        self._items: Queue[tuple[Item | None, BaseException | None]] = Queue(_AHEAD)
+        self._hub = get_hub()
+        self._producer = greenlet(self._produce, self._hub)
+        self._is_paused = True  # the producer waits to be switched to: it has not begun, or has handed over
+        self._is_released = False
+        self._taker: greenlet | None = None  # who waits in take
+        self._ready: tuple[Item | None, BaseException | None] | None = None  # handed over, not yet taken
         self._interrupted_by: BaseException | None = None
-        self._may_tidy_up = False
-        self._producer = gevent.spawn(self._produce)
+        self._iteration = -1  # of the event loop, when the producer was switched to last
+        self._alarm = self._hub.loop.timer(patience, patience) if patience else None
         self._watcher = _ClientWatcher(client, self._on_client_left) if client is not None else None
 
-    def take(self, timeout: float | None = None) -> Item:
-        """The next item. Raises ``TimeoutError`` if it does not come within ``timeout`` seconds.
+    def take(self) -> Item:
+        """The next item. Raises ``TimeoutError`` if it does not come in time.
 
         Raises ``ClientGone``, and what the source raised. Must not be called after the last item.
         """
-        self._check()
-        try:
-            item, error = self._items.get(timeout=timeout)
-        except Empty:
-            raise TimeoutError from None
-        self._check()
+        if self._ready is None and self._interrupted_by is None:
+            self._wait()
+        if self._interrupted_by is not None:
+            raise self._interrupted_by
+        if self._ready is None:
+            raise TimeoutError
+        (item, error), self._ready = self._ready, None
         if error is not None:
             raise error
         return cast("Item", item)  # None comes with an error only
@@ -70,68 +77,104 @@ class Pump(Generic[Item]):
     def interrupt(self, error: BaseException) -> None:
         """End the producer now: ``take`` raises ``error``, also one that waits already."""
         self._interrupted_by = error
-        self._producer.kill(block=False)
-        with contextlib.suppress(Full):  # then there is something to take, and to find out by
-            self._items.put_nowait((None, error))
+        self._hub.loop.run_callback(self._kill)
+        self._hub.loop.run_callback(self._wake)
 
     def release(self) -> None:
-        """The last item has been taken: the producer may go on by itself to tidy up."""
-        self._may_tidy_up = True
+        """The last item has been taken: let the producer tidy up by itself."""
+        self._is_released = True
+        self._hub.loop.run_callback(self._producer.switch)
 
     def close(self) -> None:
         """End the producer, unless it was released, and stop watching the client."""
-        if self._watcher is not None:
-            self._watcher.stop()
-        if not self._may_tidy_up:
-            self._producer.kill(block=False)
+        for each in (self._watcher, self._alarm):
+            if each is not None:
+                each.stop()
+                each.close()
+        if not self._producer.dead:
+            self._hub.loop.run_callback(self._kill)
+
+    def _wait(self) -> None:
+        """Let the producer run until it hands something over or the alarm goes off."""
+        if self._is_paused and self._iteration == self._hub.loop.iteration:
+            gevent.sleep(0)  # it never had to wait: others have their turn
+        self._taker = getcurrent()
+        if self._alarm is not None:
+            self._alarm.again(self._wake, update=False)
+        try:
+            if self._is_paused:
+                self._is_paused = False
+                self._iteration = self._hub.loop.iteration
+                self._producer.switch()
+            else:
+                self._hub.switch()
+        finally:
+            self._taker = None
+
+    def _wake(self) -> None:
+        if self._taker is not None:
+            self._taker.switch()
 
     def _produce(self) -> None:
         error: BaseException = EOFError("the source ended without a last item")
         try:
             for item in self._source:
-                self._items.put((item, None))
-        except gevent.GreenletExit:
+                self._hand_over((item, None))
+        except GreenletExit:
             return  # nobody takes any more, or knows why
         except Exception as raised:  # noqa: BLE001 - handed to the one who takes
             error = raised
         finally:
             self._source.close()
-        if not self._may_tidy_up:
-            self._items.put((None, error))
+        if not self._is_released:
+            self._hand_over((None, error))
+
+    def _hand_over(self, result: tuple[Item | None, BaseException | None]) -> None:
+        """Leave ``result`` to the taker, and pause until the next take."""
+        self._ready = result
+        self._is_paused = True
+        if self._taker is not None:
+            self._taker.switch()
+        else:
+            self._hub.switch()
+
+    def _kill(self) -> None:
+        if not self._is_released and not self._producer.dead:
+            self._is_paused = False
+            self._producer.throw(GreenletExit)
 
     def _on_client_left(self) -> None:
         self.interrupt(ClientGone())
-
-    def _check(self) -> None:
-        if self._interrupted_by is not None:
-            raise self._interrupted_by
 
 
 class _ClientWatcher:
     """Calls back, once, when the peer of a socket closes its side."""
 
-    def __init__(self, client: socket.socket, callback: Any) -> None:
+    def __init__(self, client: socket.socket, callback: Callable[[], None]) -> None:
         self._callback = callback
         self._poll = _poll()
         self._poll.register(client.fileno(), _LEFT)
         loop = get_hub().loop
         self._readable = loop.io(client.fileno(), _READABLE)
-        self._timer = loop.timer(_RECHECK_SECONDS, _RECHECK_SECONDS)
-        self._is_polling = False
+        self._timer: Any = None
         self._readable.start(self._look)
 
     def stop(self) -> None:
-        for watcher in (self._readable, self._timer):
-            watcher.stop()
-            watcher.close()
+        self._readable.stop()
+        if self._timer is not None:
+            self._timer.stop()
+
+    def close(self) -> None:
+        self._readable.close()
+        if self._timer is not None:
+            self._timer.close()
 
     def _look(self) -> None:
         if self._poll.poll(0):
-            self._readable.stop()
-            self._timer.stop()
+            self.stop()
             self._callback()
-        elif not self._is_polling:
+        elif self._timer is None:
             # A pipelined request: readable until we get to it. Look again now and then.
-            self._is_polling = True
             self._readable.stop()
+            self._timer = get_hub().loop.timer(_RECHECK_SECONDS, _RECHECK_SECONDS)
             self._timer.start(self._look)

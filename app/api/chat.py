@@ -54,10 +54,11 @@ def create_blueprint(
             "outcome": "client_gone",
         }
         source = completions.run(chat.conversation, bot, key, trace)
-        pump = Pump(source, request.environ.get("gunicorn.socket"))
+        patience = heartbeat_seconds if chat.stream else None
+        pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
         exchange = _Exchange(chat, pump, record, trace)
         lifecycle.register(exchange)
-        return exchange.stream(heartbeat_seconds) if chat.stream else exchange.whole()
+        return exchange.stream() if chat.stream else exchange.whole()
 
     return blueprint
 
@@ -88,7 +89,7 @@ class _Exchange:
         completion = ChatCompletion(self._id, self._created, self._chat.conversation.model)
         try:
             while not completion.is_over:
-                completion.add(self._take(None))
+                completion.add(self._take())
         except ClientGone:
             self._record.status = _CLIENT_GONE_STATUS
             return Response(status=_CLIENT_GONE_STATUS)
@@ -96,7 +97,7 @@ class _Exchange:
             self._pump.close()
         return Response(completion.render(), headers=self._trace.headers, content_type="application/json")
 
-    def stream(self, heartbeat_seconds: float | None) -> Response:
+    def stream(self) -> Response:
         """The answer as it comes.
 
         The status waits for the first thing that Poe says, so that an error has one, but no longer
@@ -104,7 +105,7 @@ class _Exchange:
         """
         first: Sequence[Delta] | None
         try:
-            first = self._take(heartbeat_seconds)
+            first = self._take()
         except TimeoutError:
             first = None
         except ClientGone:
@@ -114,13 +115,11 @@ class _Exchange:
         if first and isinstance(first[0], Failure):
             self._pump.close()
             raise first[0].error
-        response = Response(
-            self._chunks(first, heartbeat_seconds), headers=_STREAM_HEADERS | dict(self._trace.headers)
-        )
+        response = Response(self._chunks(first), headers=_STREAM_HEADERS | dict(self._trace.headers))
         response.call_on_close(self._pump.close)
         return response
 
-    def _chunks(self, batch: Sequence[Delta] | None, heartbeat_seconds: float | None) -> Iterator[bytes]:
+    def _chunks(self, batch: Sequence[Delta] | None) -> Iterator[bytes]:
         """The bytes of the stream; ``None`` stands for a silence as long as a heartbeat."""
         model, include_usage = self._chat.conversation.model, self._chat.include_usage
         stream = ChatStream(self._id, self._created, model, include_usage=include_usage)
@@ -132,7 +131,7 @@ class _Exchange:
                     if _is_last(batch):
                         return
                 try:
-                    batch = self._take(heartbeat_seconds)
+                    batch = self._take()
                 except TimeoutError:
                     batch = None
         except ClientGone:
@@ -143,9 +142,9 @@ class _Exchange:
             logger.error("request %s failed in its stream: %s", self._record.id, fault(error))
             yield dialect.render_stream_error(internal_error())
 
-    def _take(self, timeout: float | None) -> Sequence[Delta]:
+    def _take(self) -> Sequence[Delta]:
         try:
-            batch = self._pump.take(timeout)
+            batch = self._pump.take()
         except ApiError as error:  # interrupted
             self._note_end(Failure(error))
             raise
