@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.answer.deltas import Reasoning, Usage
+from app.answer.deltas import Finish, Reasoning, Usage
 from app.answer.deltas import Text as Delta
 from app.answer.pipeline import Pipeline
-from app.poe.events import Event, File, Replace, Text
+from app.dialects.chat import ChatCompletion, ChatStream
+from app.poe.events import Event, EventReader, File, Replace, Text
+from app.poe.sse import EventStreamDecoder
 from app.tokenizer import o200k
 
 from .strategies import batched, cut, fragments, merged, pieces, plain, whole
@@ -123,3 +127,53 @@ def test_a_stream_shows_its_first_words_at_once(width: int):
     said = "A plain answer"
     for piece in pieces(said, width):
         assert pipeline.feed([Text(piece)]) == [Delta(piece)]
+
+
+def completed(
+    parts: Iterable[bytes], stop: Sequence[str], max_tokens: int | None
+) -> tuple[list[Event], str, dict[str, Any]]:
+    """The events in ``parts``, the text that a stream shows of them, and the whole message."""
+    decoder, reader = EventStreamDecoder(), EventReader()
+    pipeline = Pipeline(o200k(), stop, max_tokens)
+    stream = ChatStream("id", 0, "bot", include_usage=True)
+    body = ChatCompletion("id", 0, "bot")
+    events: list[Event] = []
+    written = b""
+    for pairs in chain(map(decoder.feed, parts), map(EventStreamDecoder.finish, [decoder])):
+        batch = reader.read(pairs)
+        events += batch
+        if not pipeline.finish_reason:
+            deltas = pipeline.feed(batch)
+            written += stream.render(deltas)
+            body.add(deltas)
+    deltas = [] if pipeline.finish_reason else pipeline.finish()
+    deltas = [*deltas, Finish(pipeline.finish_reason or "stop", pipeline.usage(0))]
+    written += stream.render(deltas)
+    body.add(deltas)
+    chunks = [msgspec.json.decode(each.removeprefix(b"data: ")) for each in written.split(b"\n\n")[:-2]]
+    shown = "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
+    return events, shown, msgspec.json.decode(body.render())
+
+
+@given(st.data(), _STOP, _MAX_TOKENS, st.sampled_from(["\n", "\r\n", "\r"]))
+def test_cuts_of_the_bytes_change_nothing_streamed_or_whole(
+    data: st.DataObject, stop: list[str], max_tokens: int | None, line_end: str
+):
+    said = data.draw(st.lists(st.tuples(st.sampled_from(["text", "text", "replace_response"]), fragments(6))))
+    lines = [
+        line
+        for name, text in said
+        for line in (f"event: {name}", f"data: {msgspec.json.encode({'text': text}).decode()}", "")
+    ]
+    stream = "".join(line + line_end for line in lines).encode()
+    width = data.draw(st.integers(1, 64))
+    expected = completed([stream], stop, max_tokens)
+    assert (
+        completed((stream[start : start + width] for start in range(0, len(stream), width)), stop, max_tokens)
+        == expected
+    )
+    _, shown, body = expected
+    content = body["choices"][0]["message"]["content"]
+    assert shown.endswith(content)
+    if not any(name == "replace_response" for name, _ in said):
+        assert shown == content
