@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs lock clean
+.PHONY: help run demo test check format docs lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/.runtime ## Run the gateway on port 8080 (PORT=... for another)
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+
+demo: $(VENV)/.development ## Run the gateway against bots of its own: no Poe key needed
+	@exec $(BIN)/python -m demo
 
 test: $(VENV)/.development ## Run the tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)

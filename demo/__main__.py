@@ -1,0 +1,172 @@
+"""``python -m demo``: serve the bots, start the gateway in front of them, say what to try, wait.
+
+PORT and every other setting of the gateway are honoured; its folder is a temporary one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from demo.bots import BOTS, create_poe
+
+_ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 60
+_STOP_SECONDS = 10
+_LOOPBACK = "127.0.0.1"
+# What the demo has otherwise than the gateway; the environment has the last word.
+_DEFAULTS = {
+    "HOST": _LOOPBACK,
+    "PORT": "8080",
+    "WEB_CONCURRENCY": "1",
+    "ADMIN_PASSWORD": "demo",
+    "HEARTBEAT_SECONDS": "2",
+}
+
+
+class _Stopped(BaseException):
+    """Ctrl-C, or the like."""
+
+
+def main() -> None:
+    """Run until Ctrl-C, or until the gateway ends by itself."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    settings = _DEFAULTS | {name: value for name, value in os.environ.items() if value}
+    if _is_taken(settings):
+        sys.exit(f"demo: port {settings['PORT']} is taken. Another: PORT=18080 make demo")
+    code = 0
+    with contextlib.suppress(_Stopped), _poe() as poe_url, _gateway(settings, poe_url) as gateway:
+        if _is_ready(gateway, settings):
+            print(_guide(f"http://{_host(settings)}:{settings['PORT']}", poe_url), flush=True)
+        code = gateway.wait()
+    sys.exit(code)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    """The first signal ends the waiting; further ones cannot disturb the tidying."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise _Stopped
+
+
+def _is_taken(settings: Mapping[str, str]) -> bool:
+    """Whether something else answers on the gateway's port; what is no port the gateway refuses itself."""
+    try:
+        with socket.create_connection((_host(settings).strip("[]"), int(settings["PORT"])), timeout=1):
+            return True
+    except (OSError, ValueError, OverflowError):
+        return False
+
+
+@contextlib.contextmanager
+def _poe() -> Iterator[str]:
+    """The bots on a free port, in a thread; where they are."""
+    # fastapi_poe would warn of each bot that it is not known to the real Poe.
+    logging.getLogger("uvicorn.default").setLevel(logging.ERROR)
+    with socket.create_server((_LOOPBACK, 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_poe(), log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            yield f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+        finally:
+            server.force_exit = server.should_exit = True
+            thread.join(_STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def _gateway(settings: Mapping[str, str], poe_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The gateway, with its log where we write; a session of its own leaves Ctrl-C to us."""
+    with tempfile.TemporaryDirectory(prefix="poe2openai-demo-") as folder:
+        own = {
+            "CONFIG_DIR": folder,
+            "POE_BASE_URL": poe_url,
+            "POE_FILE_UPLOAD_URL": f"{poe_url}/upload",
+            "NO_PROXY": _LOOPBACK,
+            "no_proxy": _LOOPBACK,
+        }
+        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+        process = subprocess.Popen(command, cwd=_ROOT, env={**settings, **own}, start_new_session=True)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _host(settings: Mapping[str, str]) -> str:
+    """Where a gateway that may listen everywhere is found from here."""
+    host = {"0.0.0.0": _LOOPBACK, "::": "::1"}.get(settings["HOST"], settings["HOST"])
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_ready(gateway: subprocess.Popen[bytes], settings: Mapping[str, str]) -> bool:
+    """Wait for the gateway; false if it has ended, after saying why itself."""
+    deadline = time.monotonic() + _START_SECONDS
+    while gateway.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection(f"{_host(settings)}:{settings['PORT']}", timeout=1)
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def _guide(gateway: str, poe: str) -> str:
+    bold, plain = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() else ("", "")
+    bots = "\n".join(f"  {kind.__name__:<12} {kind.about}" for kind in BOTS)
+    return f"""
+{bold}The gateway is on {gateway}/v1{plain}
+Any key will do. Poe's part is played by {poe}. Ctrl-C stops both.
+
+{bold}Bots{plain}
+{bots}
+
+{bold}Try, from another terminal{plain}
+
+{_ask(gateway, "Echo", "Hello, how are you?")}
+
+{_ask(gateway, "Thinker", "What is six times seven?", stream=True)}
+
+{_ask(gateway, "Progress", "A sunset, please", stream=True)}
+
+{_ask(gateway, "Mirror", "What do you see?", more=', "thinking_budget": 1024')}
+
+{_ask(gateway, "Slow", "Take your time", stream=True)}
+
+{_ask(gateway, "NoPoints", "Hello?")}
+
+  curl {gateway}/v1/models
+"""
+
+
+def _ask(gateway: str, bot: str, content: str, *, stream: bool = False, more: str = "") -> str:
+    curl, streamed = ("curl -N", ', "stream": true') if stream else ("curl", "")
+    return f"""\
+  {curl} {gateway}/v1/chat/completions \\
+    -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\
+    -d '{{"model": "{bot}"{streamed}{more}, "messages": [{{"role": "user", "content": "{content}"}}]}}'"""
+
+
+if __name__ == "__main__":
+    main()
