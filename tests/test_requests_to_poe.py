@@ -300,3 +300,22 @@ def test_bodies_without_v1_are_the_same(gateway: Gateway, upstream: ScriptedUpst
     response: httpx.Response = gateway.http.post("/chat/completions", json=body, headers=authorization())
     assert message_of(response)["content"] == "fine"
     assert bot.query.json["query"][0]["content"] == "hi"
+
+
+def test_a_proxy_is_used_where_the_environment_names_one(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway("http://poe.invalid:81", HTTP_PROXY=upstream.url, WEB_CONCURRENCY="1")
+    bot = upstream.bot(FINE)
+    assert message_of(gateway.ask(bot.name))["content"] == "fine"
+    assert bot.query.path == f"http://poe.invalid:81/bot/{bot.name}"
+    assert bot.query.headers["host"] == "poe.invalid:81"
+
+
+def test_no_proxy_is_used_where_the_environment_forbids_it(upstream: ScriptedUpstream, start_gateway) -> None:
+    proxy = ScriptedUpstream()
+    settings = {"HTTP_PROXY": proxy.url, "NO_PROXY": "127.0.0.1"}
+    gateway: Gateway = start_gateway(upstream.url, WEB_CONCURRENCY="1", **settings)
+    bot = upstream.bot(FINE)
+    assert message_of(gateway.ask(bot.name))["content"] == "fine"
+    assert bot.query.path == f"/bot/{bot.name}"
+    assert proxy.models.queries == []
+    proxy.stop()

@@ -144,6 +144,15 @@ def test_a_silent_stream_carries_comments_and_nothing_else(
         assert content_of(events_in(client.read_rest())).endswith("all")
 
 
+def test_a_stream_that_flows_carries_no_comments(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, HEARTBEAT_SECONDS="1", WEB_CONCURRENCY="1")
+    rests = [lambda connection: connection.closed.wait(0.1)] * 25
+    bot = upstream.bot(answer(*(part for rest in rests for part in (text("word "), rest)), DONE))
+    events = gateway.stream(bot.name)
+    assert content_of(events) == "word " * 25
+    assert not [each for each in events if isinstance(each, str) and each != "[DONE]"]
+
+
 def test_poes_own_keep_alives_are_not_handed_on(gateway: Gateway, upstream: ScriptedUpstream) -> None:
     bot = upstream.bot(answer(b": ping - 2026-11-23\r\n\r\n", text("a"), b": ping\r\n\r\n", DONE))
     assert b"ping" not in gateway.ask(bot.name, stream=True).content

@@ -187,7 +187,7 @@ class ScriptedUpstream:
     def _script_for(self, query: Query) -> Script:
         if query.path == "/v1/models":
             return self.models.next_script(query)
-        bot = self._bots.get(unquote(query.path.removeprefix("/bot/")))
+        bot = self._bots.get(unquote(query.path.partition("/bot/")[2]))
         return bot.next_script(query) if bot else respond(404, {"error": "Bot does not exist"})
 
 
