@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,18 +32,34 @@ def _no_proxy() -> None:
 
 
 @pytest.fixture(scope="session")
+def start_shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartGateway]:
+    """Start gateways that run until all tests are over."""
+    with gateways(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture
 def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartGateway]:
-    """Start gateways that run until the tests are over. Then their logs must be clean."""
+    """Start gateways that run for one test."""
+    with gateways(tmp_path_factory) as start:
+        yield start
+
+
+@contextmanager
+def gateways(folders: pytest.TempPathFactory) -> Iterator[StartGateway]:
+    """Gateways that are stopped in the end. Then their logs must be clean."""
     started: list[Gateway] = []
 
     def start(poe_url: str, **settings: str | None) -> Gateway:
-        gateway = Gateway(tmp_path_factory.mktemp("gateway"), poe_url, **settings)
+        gateway = Gateway(folders.mktemp("gateway"), poe_url, **settings)
         started.append(gateway)
         return gateway
 
-    yield start
-    for gateway in started:
-        gateway.stop()
+    try:
+        yield start
+    finally:
+        for gateway in started:
+            gateway.stop()
     for gateway in started:
         check_log(gateway.log)
 
@@ -51,7 +68,8 @@ def check_log(log: Path) -> None:
     """Whatever was done to a gateway: no traceback, no key and no text of a message in its log."""
     written = log.read_text()
     for forbidden in ("Traceback", KEY, WORDS):
-        assert forbidden not in written, f"{forbidden!r} is in the log:\n{written[-5000:]}"
+        before, found, after = written.partition(forbidden)
+        assert not found, f"in the log: {before[-500:]}{found}{after[:2500]}"
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +83,9 @@ def poe() -> Iterator[PoeServer]:
 
 
 @pytest.fixture(scope="session")
-def poe_gateway(poe: PoeServer, start_gateway: StartGateway) -> Gateway:
+def poe_gateway(poe: PoeServer, start_shared_gateway: StartGateway) -> Gateway:
     """A gateway to the real server."""
-    return start_gateway(poe.url)
+    return start_shared_gateway(poe.url)
 
 
 @pytest.fixture(scope="session")
@@ -79,20 +97,20 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 
 @pytest.fixture(scope="session")
-def gateway(upstream: ScriptedUpstream, start_gateway: StartGateway) -> Gateway:
+def gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
     """A gateway to the scripted upstream: 1 MiB a request, heartbeats too rare to be seen."""
-    return start_gateway(upstream.url, MAX_REQUEST_SIZE=str(1024 * 1024), HEARTBEAT_SECONDS="30")
+    return start_shared_gateway(upstream.url, MAX_REQUEST_SIZE=str(1024 * 1024), HEARTBEAT_SECONDS="30")
 
 
 @pytest.fixture(scope="session")
-def beating_gateway(upstream: ScriptedUpstream, start_gateway: StartGateway) -> Gateway:
+def beating_gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
     """A gateway with a heartbeat five times a second."""
-    return start_gateway(upstream.url, HEARTBEAT_SECONDS="0.2")
+    return start_shared_gateway(upstream.url, HEARTBEAT_SECONDS="0.2")
 
 
 @pytest.fixture(scope="session")
-def impatient_gateway(upstream: ScriptedUpstream, start_gateway: StartGateway) -> Gateway:
+def impatient_gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
     """A gateway that waits for Poe no longer than a second."""
-    return start_gateway(
+    return start_shared_gateway(
         upstream.url, CONNECT_TIMEOUT_SECONDS="1", FIRST_BYTE_TIMEOUT_SECONDS="1", IDLE_TIMEOUT_SECONDS="1"
     )

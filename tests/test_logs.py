@@ -28,9 +28,9 @@ ASKED = "words-that-the-client-wrote"
 
 
 @pytest.fixture(scope="module")
-def logged(upstream: ScriptedUpstream, start_gateway) -> Iterator[Gateway]:
+def logged(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway]:
     """A gateway that logs as much as it can."""
-    return start_gateway(
+    return start_shared_gateway(
         upstream.url, LOG_LEVEL="debug", MAX_REQUEST_SIZE="100000", IDLE_TIMEOUT_SECONDS="0.5"
     )
 

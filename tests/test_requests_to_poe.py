@@ -227,11 +227,11 @@ def test_a_name_that_cannot_be_a_segment_is_refused(
 
 
 @pytest.fixture(scope="module")
-def listed(upstream: ScriptedUpstream, start_gateway):
+def listed(upstream: ScriptedUpstream, start_shared_gateway):
     """A gateway with one worker, which has a list of bots."""
     data = [{"id": each} for each in ("GPT-4o", "Claude-Sonnet-4.5", "house/kept", "kept")]
     before, upstream.models = upstream.models, Bot("models", [respond(200, {"data": data})])
-    gateway = start_gateway(upstream.url, WEB_CONCURRENCY="1")
+    gateway = start_shared_gateway(upstream.url, WEB_CONCURRENCY="1")
     assert gateway.http.get("/v1/models").status_code == 200
     upstream.models = before
     return gateway
