@@ -123,3 +123,50 @@ def test_the_readme_gives_the_defaults_that_the_settings_have() -> None:
             continue
         names, values = (re.findall(r"`([^`]+)`", cell) for cell in cells[1:3])
         assert values == [defaults[name] for name in names]
+
+
+READMES = ("README.md", "README.zh-CN.md")
+
+
+def outline(text: str) -> list[tuple[int, str]]:
+    """A page's headings by level, each with what no translation changes in its section.
+
+    That is code in the text, in any order, and links to other pages.
+    """
+    sections = re.split(r"^(#+) .*$", _FENCED.sub("", text), flags=re.MULTILINE)[1:]
+    return [
+        (
+            len(marks),
+            " ".join(sorted(set(_CODE.findall(body)) | set(re.findall(r"\]\((docs/[^)]+)\)", body)))),
+        )
+        for marks, body in zip(sections[::2], sections[1::2], strict=True)
+    ]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The code in each cell of the tables' rows: names, defaults, addresses."""
+    lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
+    return [[" ".join(re.findall(r"`([^`]+)`", cell)) for cell in line.split("|")] for line in lines]
+
+
+def test_the_readmes_have_the_same_sections_which_name_the_same_things() -> None:
+    english, chinese = (outline(page(name)) for name in READMES)
+    assert len(english) > 10
+    assert chinese == english
+
+
+def test_the_readmes_have_the_same_code() -> None:
+    english, chinese = (_FENCED.findall(page(name)) for name in READMES)
+    assert len(english) > 5
+    assert chinese == english
+
+
+def test_the_readmes_have_the_same_tables() -> None:
+    english, chinese = (rows(page(name)) for name in READMES)
+    assert ["RATE_LIMIT_MS", "100", ""] in english
+    assert chinese == english
+
+
+def test_the_readmes_link_to_each_other_at_their_top() -> None:
+    for name, other in (READMES, READMES[::-1]):
+        assert other in relative_links(ROOT / name)[:1]
