@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 import gevent
+import gevent.socket
 import msgspec
 from gevent.pool import Pool
 from gevent.server import StreamServer
@@ -100,6 +101,31 @@ _FAILED = (
 )
 
 
+class ClientSocket(gevent.socket.socket):
+    """A client's connection. Sends at once what it can: gevent's asks for the buffer's size before."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        sent = self.send(data, flags)
+        if sent < len(data):
+            super().sendall(memoryview(data)[sent:], flags)
+
+    def end_reading(self) -> None:
+        """Have a read that waits return nothing, as if the client had left; gevent's would raise."""
+        plain: Any = self
+        plain._sock.shutdown(socket.SHUT_RD)
+
+
+class ClientServer(StreamServer):
+    """Accepts connections."""
+
+    def do_read(self) -> Any:
+        accepted = super().do_read()
+        if accepted is None:
+            return None
+        client, address = accepted
+        return ClientSocket(client.family, client.type, client.proto, fileno=client.detach()), address
+
+
 class ServerLog(Logger):
     """gunicorn's log without its access lines: the application writes one line a request itself."""
 
@@ -117,7 +143,7 @@ class GatewayWorker(GeventWorker):
     def init_process(self) -> None:
         self._stopping = threading.Event()
         self._connections = Pool(self.worker_connections)
-        self._idle: set[socket.socket] = set()
+        self._idle: set[ClientSocket] = set()
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -143,7 +169,7 @@ class GatewayWorker(GeventWorker):
             server.close()
         for connection in list(self._idle):
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
+                connection.end_reading()
         if not self._wait(self._settings.graceful_timeout, self._is_empty):
             logger.warning("running answers are ended: GRACEFUL_TIMEOUT is over")
             self._lifecycle.end()
@@ -151,9 +177,9 @@ class GatewayWorker(GeventWorker):
         for server in servers:
             server.stop(timeout=0)
 
-    def _serve(self, listener: socket.socket) -> StreamServer:
+    def _serve(self, listener: socket.socket) -> ClientServer:
         listener.settimeout(None)  # gevent's: blocks greenlets only
-        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=self._connections)
+        server = ClientServer(listener, handle=partial(self.handle, listener), spawn=self._connections)
         if self.cfg.workers > 1:
             server.max_accept = 1
         server.start()
@@ -173,7 +199,7 @@ class GatewayWorker(GeventWorker):
             time.sleep(min(left, _LOOK_SECONDS))
         return True
 
-    def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
+    def handle(self, listener: socket.socket, client: Any, addr: Any) -> None:
         """Serve one connection. Between its requests it is idle."""
         self._idle.add(client)
         try:
@@ -181,7 +207,7 @@ class GatewayWorker(GeventWorker):
         finally:
             self._idle.discard(client)
 
-    def handle_request(self, listener_name: Any, req: Request, sock: socket.socket, addr: Any) -> bool:
+    def handle_request(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
         """Serve one request, then see what is left of its body."""
         self._idle.discard(sock)
         try:

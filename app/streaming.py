@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
@@ -29,6 +30,18 @@ _READABLE = 1  # libev's EV_READ
 _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 _poll = monkey.get_original("select", "poll")
+
+
+def wait_readable(connection: socket.socket, seconds: float) -> None:
+    """Wait until a read of ``connection`` brings something. Raises ``TimeoutError``.
+
+    gevent's sockets read first and wait if nothing was there: a system call in vain for each event
+    of an answer, when there are two that are needed.
+    """
+    connection.settimeout(seconds)
+    if not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
+        patched: Any = connection
+        patched._wait(patched._read_event)
 
 
 class ClientGone(Exception):

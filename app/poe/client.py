@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from app import errors
@@ -15,7 +15,6 @@ from app.poe.connections import Connections, ProxyFailed
 from app.poe.wire import COMPRESSIONS, ResponseParser, WireError
 from app.settings import Settings
 
-_READ_SIZE = 65536
 _ERROR_BODY_LIMIT = 65536
 _ERROR_BODY_SECONDS = 10.0
 _MODELS_LIMIT = 64 * 1024 * 1024
@@ -34,11 +33,13 @@ class QueryFailed(Exception):
 class PoeClient:
     """Talks to one Poe, over kept-alive connections that all of a worker's requests share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, wait_readable: Callable[[socket.socket, float], None]) -> None:
         self._connect_timeout = settings.connect_timeout_seconds
         self._first_byte_timeout = settings.first_byte_timeout_seconds
         self._idle_timeout = settings.idle_timeout_seconds
-        self._connections = Connections(settings.poe_base_url, settings.connect_timeout_seconds)
+        self._connections = Connections(
+            settings.poe_base_url, settings.connect_timeout_seconds, wait_readable
+        )
 
     def ask(self, segment: str, body: bytes, key: str) -> Answer:
         """Send a query to the bot whose name is the path segment ``segment``.
@@ -218,10 +219,8 @@ class Answer:
         return self._connection
 
     def _receive(self, seconds: float) -> bytes:
-        connection = self._open_connection()
-        connection.settimeout(seconds)
         try:
-            return connection.recv(_READ_SIZE)
+            return self._pool.receive(self._open_connection(), seconds)
         except TimeoutError as error:
             if self.has_begun:
                 raise QueryFailed(idle_timeout(self._idle_timeout)) from error

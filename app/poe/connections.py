@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -18,6 +19,7 @@ from requests.utils import select_proxy
 
 from app.poe.wire import HEAD_LIMIT, ResponseParser, WireError
 
+_READ_SIZE = 65536
 _KEPT = 512  # idle connections
 _PORTS = {"http": 80, "https": 443}
 
@@ -27,9 +29,16 @@ class ProxyFailed(OSError):
 
 
 class Connections:
-    """Opens connections to the server of ``base_url`` and keeps those that are given back."""
+    """Opens connections to the server of ``base_url`` and keeps those that are given back.
 
-    def __init__(self, base_url: str, connect_timeout: float) -> None:
+    ``wait_readable`` sets a connection's time-out in seconds and waits until a read of it brings
+    something; it raises ``TimeoutError``.
+    """
+
+    def __init__(
+        self, base_url: str, connect_timeout: float, wait_readable: Callable[[socket.socket, float], None]
+    ) -> None:
+        self._wait_readable = wait_readable
         url = urlsplit(base_url)
         self._is_tls = url.scheme == "https"
         self._host = url.hostname or ""
@@ -61,6 +70,14 @@ class Connections:
                 return connection
             connection.close()
         return self._open()
+
+    def receive(self, connection: socket.socket, seconds: float) -> bytes:
+        """What one read of ``connection`` brings; empty if the server has closed it.
+
+        Raises ``TimeoutError`` after ``seconds`` of silence, or another ``OSError``.
+        """
+        self._wait_readable(connection, seconds)
+        return connection.recv(_READ_SIZE)
 
     def give_back(self, connection: socket.socket) -> None:
         """Keep a connection on which nothing is under way."""
