@@ -54,4 +54,4 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
 
 # No USER here: the entry point starts as root, gives /data to user 10001 and becomes that user.
 ENTRYPOINT ["python", "-I", "/srv/poe2openai/docker/entrypoint.py"]
-CMD ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+CMD ["python", "-m", "app"]

@@ -11,7 +11,7 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/.runtime ## Run the gateway on port 8080 (PORT=... for another)
-	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+	@exec $(BIN)/python -m app
 
 demo: $(VENV)/.development ## Run the gateway against bots of its own: no Poe key needed
 	@exec $(BIN)/python -m demo

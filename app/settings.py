@@ -49,9 +49,9 @@ def _workers() -> Kind:
     number = _whole_number(1, 64)
 
     def parse(text: str) -> int:
-        return min(4, usable_cores()) if text.lower() == "auto" else int(number.parse(text))
+        return int(number.parse(text)) if text else min(4, usable_cores())
 
-    return Kind(parse, f"auto, or {number.allowed}")
+    return Kind(parse, number.allowed)
 
 
 def _seconds(low: float, high: float) -> Kind:
@@ -140,9 +140,9 @@ class Settings:
     port: int = _setting("PORT", "8080", _whole_number(1, 65535), "Port to listen on.")
     workers: int = _setting(
         "WEB_CONCURRENCY",
-        "auto",
+        "",
         _workers(),
-        "Worker processes; one serves many streams. `auto`: the usable cores, at most 4.",
+        "Worker processes; one serves many streams. By default the usable cores, at most 4.",
     )
     log_level: str = _setting(
         "LOG_LEVEL",
@@ -264,7 +264,7 @@ def _read(variable: _Variable, environ: Mapping[str, str]) -> Any:
 def reference() -> str:
     """The table of all settings in Markdown, as docs/configuration.md holds it."""
     rows = [
-        f"| `{each.name}` | `{each.default}` | {each.says} | {each.kind.allowed} |"
+        f"| `{each.name}` | {each.default and f'`{each.default}`'} | {each.says} | {each.kind.allowed} |"
         for _, each in _variables()
     ]
     return "\n".join(["| variable | default | what it does | allowed |", "|---|---|---|---|", *rows])

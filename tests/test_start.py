@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -46,11 +48,16 @@ def test_a_folder_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Pa
     assert path in line
 
 
-def refusal(folder: Path, **settings: str) -> str:
+def test_gunicorn_by_itself_refuses_as_well(tmp_path: Path) -> None:
+    line = refusal(tmp_path, [GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app"], PORT="eighty")
+    assert "PORT='eighty'" in line
+
+
+def refusal(folder: Path, command: Sequence[str] = (sys.executable, "-m", "app"), **settings: str) -> str:
     """What is said by a start that must fail at once."""
     usual = {"PORT": str(free_port()), "CONFIG_DIR": str(folder)}
     run = subprocess.run(
-        [GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app"],
+        command,
         cwd=ROOT,
         env=environment(**usual | settings),
         capture_output=True,
@@ -80,11 +87,6 @@ def test_a_password_of_ones_own_is_not_warned_about_nor_shown(gateway: Gateway) 
     log = gateway.log.read_text()
     assert "ADMIN_PASSWORD" not in log
     assert "secret" not in log
-
-
-def test_the_documented_default_of_workers_can_be_set(upstream: ScriptedUpstream, start_gateway) -> None:
-    gateway: Gateway = start_gateway(upstream.url, WEB_CONCURRENCY="auto")
-    assert gateway.http.get("/readyz").status_code == 200
 
 
 def test_empty_variables_count_as_absent_and_a_missing_folder_is_made(
