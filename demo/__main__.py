@@ -100,7 +100,7 @@ def _gateway(settings: Mapping[str, str], poe_url: str) -> Iterator[subprocess.P
             "NO_PROXY": _LOOPBACK,
             "no_proxy": _LOOPBACK,
         }
-        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+        command = [sys.executable, "-m", "app"]
         process = subprocess.Popen(command, cwd=_ROOT, env={**settings, **own}, start_new_session=True)
         try:
             yield process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import re
 import runpy
@@ -23,7 +24,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from tests.gateway import GUNICORN, ROOT, environment, eventually, free_port
+from tests.gateway import ROOT, environment, eventually, free_port
 from tests.upstream.scripted import LIMIT
 
 PYTHON = str(Path(sys.executable).resolve())  # without the virtual environment, as the scripts need none
@@ -249,7 +250,7 @@ class Container:
             TMPDIR="/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir(),
         )
         self._log = place / "log"
-        command = [*prefix, *entrypoint(place, GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app")]
+        command = [*prefix, *entrypoint(place, sys.executable, "-m", "app")]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.variables, stdout=log, stderr=log)
 
@@ -440,6 +441,12 @@ def test_the_entry_point_knows_the_images_user_and_version_is_the_projects() -> 
     assert f"ARG VERSION={project['version']}\n" in DOCKERFILE
     assert f'image.licenses="{project["license"]}"' in DOCKERFILE
     assert f'image.description="{project["description"]}"' in DOCKERFILE
+
+
+def test_the_image_starts_as_make_run_does() -> None:
+    command = json.loads(re.findall(r"^CMD (.*)$", DOCKERFILE, re.MULTILINE)[0])
+    assert command == ["python", "-m", "app"]
+    assert "$(BIN)/python -m app" in (ROOT / "Makefile").read_text()
 
 
 def compose() -> dict[str, Any]:
