@@ -41,3 +41,23 @@ def test_poes_own_limits_are_handed_on(gateway: Gateway, upstream: ScriptedUpstr
     headers = gateway.ask(bot.name, stream=stream).headers
     assert {name: headers[name] for name in limits} == limits
     assert "set-cookie" not in headers
+
+
+def test_who_leaves_the_queue_is_never_asked_for(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, RATE_LIMIT_MS="1000", HEARTBEAT_SECONDS="0.2")
+    first, second, third = (upstream.bot(answer(text("fine"), DONE)) for _ in range(3))
+    assert message_of(gateway.ask(first.name))["content"] == "fine"
+    with gateway.connect() as waiting:
+        waiting.post(second.name, stream=True)
+        waiting.read_head()  # the status and heartbeats come while it waits
+        waiting.read_until(b": ping")
+    assert message_of(gateway.ask(third.name))["content"] == "fine"
+    assert second.queries == []
+
+
+def test_what_is_refused_here_takes_no_slot(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, RATE_LIMIT_MS="3600000")
+    bot = upstream.bot(answer(text("fine"), DONE))
+    assert gateway.ask(bot.name, n=2).status_code == 400
+    assert gateway.http.get("/v1/models").status_code in (200, 502)
+    assert message_of(gateway.ask(bot.name))["content"] == "fine"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
+from pathlib import Path
 
 import httpx
 
@@ -79,3 +81,43 @@ def test_idle_connections_hold_up_nothing(upstream: ScriptedUpstream, start_gate
         silent.send(b"GET /heal")
         gateway.process.send_signal(signal.SIGTERM)
         assert gateway.process.wait(LIMIT) == 0
+
+
+def test_twenty_streams_outlive_the_stop(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, DRAIN_SECONDS="0.5")
+    gate = threading.Event()
+    bots = [upstream.bot(answer(text("to be "), gate, text("or not"), DONE)) for _ in range(20)]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(gateway.connect()) for _ in bots]
+        for client, bot in zip(clients, bots, strict=True):
+            client.post(bot.name, stream=True)
+        for client in clients:
+            client.read_head()
+            client.read_until(b"to be ")
+        gateway.process.send_signal(signal.SIGTERM)
+        eventually(lambda: is_closed(gateway))
+        gate.set()
+        for client in clients:
+            events = events_in(client.read_rest())
+            assert (content_of(events), events[-1]) == ("or not", "[DONE]")
+    assert gateway.process.wait(LIMIT) == 0
+
+
+def test_a_killed_worker_is_replaced_and_leaves_nothing_locked(
+    upstream: ScriptedUpstream, start_gateway
+) -> None:
+    gateway: Gateway = start_gateway(upstream.url, RATE_LIMIT_MS="50")
+    bot = upstream.bot(answer(text("fine"), DONE))
+    before = eventually(lambda: len(found := workers_of(gateway)) == 2 and found)
+    os.kill(before[0], signal.SIGKILL)
+    after = eventually(lambda: len(found := workers_of(gateway)) == 2 and found != before and found)
+    assert before[1] in after
+    for _ in range(6):
+        assert message_of(gateway.ask(bot.name))["content"] == "fine"
+
+
+def workers_of(gateway: Gateway) -> list[int]:
+    """The process ids of the workers, oldest first; the dead do not count."""
+    pids = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
+    stats = {int(pid): Path(f"/proc/{pid}/stat") for pid in pids}
+    return sorted(pid for pid, stat in stats.items() if stat.exists() and ") Z " not in stat.read_text())

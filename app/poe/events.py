@@ -7,6 +7,7 @@ of the future) is left out; what is broken is left out and counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -83,9 +84,9 @@ class EventReader:
         return events
 
     def _mend(self, decode: Callable[[bytes], Event | None], data: bytes) -> Event | None:
-        """Try once more as the standard reads bytes that are not UTF-8: U+FFFD in their place."""
+        """Try once more with U+FFFD for what is no text: bytes that are not UTF-8, half a pair."""
         try:
-            return decode(data.decode("utf-8", "replace").encode())
+            return decode(_SURROGATES.sub(_whole_pair, data.decode("utf-8", "replace")).encode())
         except (msgspec.MsgspecError, RecursionError):
             self.broken += 1
             return None
@@ -94,6 +95,15 @@ class EventReader:
 def _is_first_answer(index: object) -> bool:
     """Whether an event belongs to the answer that we show, of the several that a bot may give."""
     return index == 0 or not isinstance(index, int)
+
+
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)(\\ud[89ab]..\\ud[c-f]..|\\ud[89a-f]..)", re.IGNORECASE)
+
+
+def _whole_pair(found: re.Match[str]) -> str:
+    """The escape of a whole surrogate pair as it is, U+FFFD for half of one."""
+    escape = found[2] if len(found[2]) > len("\\ud83d") else "\\ufffd"
+    return found[1] + escape
 
 
 _decode_text = msgspec.json.Decoder(_TextData).decode

@@ -181,3 +181,15 @@ def test_cuts_of_the_bytes_change_nothing(said: list[tuple[str, str]], width: in
         return reader.read(pairs)
 
     assert events(width) == events(len(stream) + 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (rb'{"text": "half \ud83d"}', "half \ufffd"),
+        (rb'{"text": "\ude00 \ud83d\ude00"}', "\ufffd \U0001f600"),
+        (rb'{"text": "\ud83d \\ud83d"}', "\ufffd \\ud83d"),
+    ],
+)
+def test_half_a_surrogate_pair_costs_one_character_not_the_text(data: bytes, expected: str) -> None:
+    assert EventReader().read([(b"text", data)]) == [Text(expected)]
