@@ -119,10 +119,9 @@ def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Do
         data = answer.read()
         events = reader.read(decoder.feed(data) if data else decoder.finish())
         trace.broken_events = reader.broken
-        for index, event in enumerate(events):
-            if isinstance(event, (Done, Error)):
-                yield events[:index], event
-                return
+        if events and isinstance(last := events[-1], (Done, Error)):
+            yield events[:-1], last
+            return
         if not data and not reader.seen:
             error = errors.bad_upstream("Poe's answer ended without having begun.")
             raise QueryFailed(error, retryable=not answer.has_begun)

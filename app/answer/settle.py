@@ -54,7 +54,7 @@ class Settle:
         self._held: list[str] | None = []  # None: text goes on at once
         self._has_replaced = False
         self._appended = 0  # text events since the last replacement
-        self._sent: list[str] | None = []  # what went on; None: too much to remember
+        self._sent: list[str] = []  # what went on, unless it is too much to remember
         self._sent_size = 0
 
     def feed(self, batch: Sequence[Event]) -> list[Text | Restart | File]:
@@ -99,8 +99,8 @@ class Settle:
         text = "".join(self._held)
         self._held = None
         if self._has_replaced and self._sent_size:
-            before = "".join(self._sent) if self._sent is not None else None
-            if before is not None and text.startswith(before):
+            before = "".join(self._sent)
+            if before and text.startswith(before):
                 text = text[len(before) :]
             else:
                 settled.append(Restart())
@@ -112,7 +112,7 @@ class Settle:
             return
         settled.append(Text(text))
         self._sent_size += len(text)
-        if self._sent is not None:
+        if self._sent_size <= REMEMBERED:
             self._sent.append(text)
-            if self._sent_size > REMEMBERED:
-                self._sent = None
+        elif self._sent:
+            self._sent = []

@@ -87,12 +87,13 @@ class Thinking:
         self._space: list[str] = []  # white space that is reasoning only if more of it comes
         self._text: list[str] = []  # passed, not yet an item
         self._is_indented = True  # a gap's white space now belongs to the answer's first line
+        self._flows = False  # the text stands inside a line of the answer: only its end can bring reasoning
 
     def feed(self, batch: Sequence[Text | Restart]) -> _Output:
         passed: _Output = []
         for item in batch:
             if type(item) is Text:
-                if self._is_inside_line and "\n" not in item.text:
+                if self._flows and "\n" not in item.text:
                     passed.append(item)
                 else:
                     self._read(item.text, passed)
@@ -112,11 +113,6 @@ class Thinking:
         self._flush(passed)
         return passed
 
-    @property
-    def _is_inside_line(self) -> bool:
-        """Whether the text stands where only a line's end can bring reasoning."""
-        return self._place is _Place.INSIDE and self._state == self._read_text and not self._held
-
     def _read(self, text: str, passed: _Output) -> None:
         text = self._held + text
         self._held = ""
@@ -128,6 +124,7 @@ class Thinking:
                 self._held = text[position:]
                 break
             position = reached
+        self._flows = self._place is _Place.INSIDE and self._state == self._read_text and not self._held
         self._flush(passed)
 
     def _flush(self, passed: _Output) -> None:

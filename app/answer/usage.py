@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
 
 from app.answer.deltas import Reasoning, Restart, Text, Usage
 from app.answer.tokens import Tokenizer, TokenMeter
@@ -20,11 +22,11 @@ class UsageMeter:
         self._reasoning = TokenMeter(self._tokenizer)
 
     def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> Sequence[Text | Reasoning | Restart]:
-        for item in batch:
-            if type(item) is Text:
-                self._text.add(item.text)
-            elif type(item) is Reasoning:
-                self._reasoning.add(item.text)
+        for kind, items in groupby(batch, type):
+            if kind is Text:
+                self._text.add(_joined(items))
+            elif kind is Reasoning:
+                self._reasoning.add(_joined(items))
             else:
                 self._begin()
         return batch
@@ -36,3 +38,7 @@ class UsageMeter:
         """The usage of a completion whose prompt had ``prompt_tokens``."""
         reasoning = self._reasoning.total()
         return Usage(prompt_tokens, self._text.total() + reasoning, reasoning)
+
+
+def _joined(items: Iterable[Any]) -> str:
+    return "".join([item.text for item in items])

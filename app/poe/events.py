@@ -67,7 +67,10 @@ class EventReader:
         self.broken = 0
 
     def read(self, pairs: Iterable[tuple[bytes, bytes]]) -> list[Event]:
-        """Decode what ``EventStreamDecoder.feed`` returned."""
+        """Decode what ``EventStreamDecoder.feed`` returned, up to the first event that ends the answer.
+
+        So ``Done`` and ``Error`` stand at the end, if anywhere.
+        """
         events: list[Event] = []
         for name, data in pairs:
             decode = _DECODERS.get(name)
@@ -81,6 +84,8 @@ class EventReader:
                 event = self._mend(decode, data)
             if event is not None:
                 events.append(event)
+                if name in _LAST:
+                    break
         return events
 
     def _mend(self, decode: Callable[[bytes], Event | None], data: bytes) -> Event | None:
@@ -176,4 +181,5 @@ _DECODERS: dict[bytes, Callable[[bytes], Event | None]] = {
     b"error": _error,
     b"done": _done,
 }
+_LAST = frozenset({b"error", b"done"})
 _SILENT = frozenset({b"meta", b"suggested_reply", b"data", b"ping"})
