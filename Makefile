@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format docs lock clean
+.PHONY: help run demo bench test check format docs lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,6 +15,9 @@ run: $(VENV)/.runtime ## Run the gateway on port 8080 (PORT=... for another)
 
 demo: $(VENV)/.development ## Run the gateway against bots of its own: no Poe key needed
 	@exec $(BIN)/python -m demo
+
+bench: $(VENV)/.development ## Measure the gateway beside others (ARGS=--quick: in two minutes)
+	$(BIN)/python -m bench.run $(ARGS)
 
 test: $(VENV)/.development ## Run the tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
