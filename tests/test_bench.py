@@ -175,7 +175,10 @@ def outcome() -> Outcome:
         "versions": {"Python": "3.11.7"},
     }
     medians = {"gateway": GATEWAY, "plain": PLAIN, "direct": {"first_s": 0.0001}}
-    samples = {"gateway": {"whole_per_s": [1900.0, 2000.0, 2100.0]}}
+    samples = {
+        "gateway": {"whole_per_s": [1900.0, 2000.0, 2100.0]},
+        "machine": {"others": [0.02, 0.5]},
+    }
     return Outcome(medians=medians, samples=samples, absent={"nginx": "nginx is not here"}, about=facts)
 
 
@@ -204,6 +207,7 @@ def test_the_page_has_tables_machine_and_date() -> None:
     assert "| memory idle, the worker's RSS | ≤ 60 MB | 73 MB | **missed** |" in text
     assert "A processor, 2 cores, 8 GB, Linux 6. Python 3.11.7." in text
     assert "Left out was nginx" in text
+    assert "Other programs took 50% of one core" in text
     assert max(len(line) for line in text.splitlines() if not line.startswith("|")) <= 110
 
 

@@ -6,11 +6,14 @@ A bot's text refers to a ``file`` event by its ``inline_ref``, as Markdown's ref
 appended at the end, images as ``![name](url)``, others as ``[name](url)``. Brackets that are no
 reference stay as they are, to the byte.
 
-The event may come after the text, so what follows a bracket that may be a reference is held back,
-until that event comes or until ``WINDOW`` characters follow the bracket (``IMAGE_WINDOW`` after
-``![title][ref]``, which hardly means anything else) and another text event shows that the bot goes
-on. A bracket that stands right behind a word (an index), holds no name, or is followed by ``(`` or
-``:`` is not waited for. The brackets' own content is never held, but for a second pair's.
+The event may come after the text, so what follows a bracket that may be a reference is held back
+until that event comes, or another text event shows that the bot goes on and the bracket's window is
+over: ``IMAGE_WINDOW`` characters behind ``![title][ref]``, which hardly means anything else;
+``WINDOW`` behind ``[title][ref]`` and behind a name that looks made up (``[aB3dE9xZ]``, ``[abc]``);
+none behind any other ``[name]``, which is most often just a word: then the very next event decides,
+and where the bracket ends its event nothing is held at all. A bracket that stands right behind a word
+(an index), holds no name, or is followed by ``(``, ``:`` or ``]`` is not waited for. The brackets'
+own content is never held, but for a second pair's.
 """
 
 from __future__ import annotations
@@ -23,12 +26,15 @@ from app.poe.events import File
 
 WINDOW = 128
 IMAGE_WINDOW = 4096
+_EVER = 1 << 62
 _CONTENT_LIMIT = 256  # characters between brackets that can still be a reference
 
 _SPECIAL = re.compile(r"[\[\]\n]")
 _SECOND = re.compile(rf"\[([^\[\]\n]{{1,{_CONTENT_LIMIT}}})\]")
 _SECOND_UNFINISHED = re.compile(rf"\[[^\[\]\n]{{0,{_CONTENT_LIMIT}}}\Z")
 _NAME = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{2,64}")
+# Letters and digits, or cases, mixed as fastapi_poe's generate_inline_ref does; or too short for a word.
+_MADE_UP = re.compile(r"(?=.*\d|.*[a-z][A-Z])[A-Za-z0-9_-]{2,64}|[a-z]{2,3}")
 
 
 class Files:
@@ -51,6 +57,7 @@ class Files:
         self._held: list[str] = []
         self._held_size = 0
         self._awaited: str | None = None  # the reference whose file would settle it
+        self._window = 0  # how many characters may be held for it
 
     def feed(self, batch: Sequence[Text | Restart | File]) -> list[Text | Restart]:
         passed: list[Text | Restart] = []
@@ -73,7 +80,7 @@ class Files:
     def finish(self) -> list[Text | Restart]:
         """The answer is over: nothing is waited for any more, and loose files are appended."""
         passed: list[Text | Restart] = []
-        self._scan(self._take_held(), passed, is_last=True)
+        self._scan(self._take_held(), passed, old=0, is_last=True)
         for file in self._files:
             if file.inline_ref is None or file.inline_ref not in self._used:
                 self._pass(self._gap() + _link(file), passed)
@@ -84,18 +91,14 @@ class Files:
         if file.inline_ref:
             self._known.setdefault(file.inline_ref, file)
             if file.inline_ref == self._awaited:
-                self._scan(self._take_held(), passed)
+                self._scan(self._take_held(), passed, old=-1)
 
     def _read(self, text: str, passed: list[Text | Restart]) -> None:
-        if self._awaited is not None and self._held_size >= self._window():
-            self._scan(self._take_held(), passed, gives_up=True)
-        if self._awaited is not None and self._held_size:
+        if self._awaited is not None and 0 < self._held_size < self._window:
             self._hold(text)
         else:
-            self._scan(self._take_held() + text, passed)
-
-    def _window(self) -> int:
-        return IMAGE_WINDOW if self._is_image else WINDOW
+            held = self._take_held()
+            self._scan(held + text, passed, old=len(held))
 
     def _hold(self, text: str) -> None:
         self._held.append(text)
@@ -120,25 +123,18 @@ class Files:
         """Whether nothing is open, held or waited for."""
         return self._open is None and not self._closed
 
-    def _scan(
-        self,
-        text: str,
-        passed: list[Text | Restart],
-        *,
-        gives_up: bool = False,
-        is_last: bool = False,
-    ) -> None:
+    def _scan(self, text: str, passed: list[Text | Restart], *, old: int, is_last: bool = False) -> None:
         """Let ``text`` go on as far as it is decided; hold the rest.
 
-        ``gives_up``: the bot goes on behind ``text``, so that nothing is waited for any more whose
-        window is over. ``is_last``: no more text comes.
+        Behind brackets in the first ``old`` characters the bot has gone on with another event.
+        ``is_last``: no more text comes.
         """
         out: list[str] = []
         position = 0
         while True:
             if self._closed:
-                is_late = gives_up and len(text) - position >= self._window()
-                decision = self._decide(text, position, gives_up=is_late or is_last, is_last=is_last)
+                behind = len(text) - position if position <= old else -1
+                decision = self._decide(text, position, _EVER if is_last else behind, is_last=is_last)
                 if decision is None:
                     self._hold(text[position:])
                     break
@@ -162,7 +158,7 @@ class Files:
             before = text[index - 1] if index else self._last[-1:]
             self._open = ""
             self._is_image = before == "!"
-            self._is_index = before.isalnum() or before in ("_", "]", ")")
+            self._is_index = before.isalnum() or before in ("_", "[", "]", ")")
         elif text[index] == "]":
             self._extend_open(text[position:index])
             self._first = self._open
@@ -177,13 +173,14 @@ class Files:
             if len(self._open) > _CONTENT_LIMIT:
                 self._open = None
 
-    def _decide(self, text: str, position: int, *, gives_up: bool, is_last: bool) -> tuple[str, int] | None:
+    def _decide(self, text: str, position: int, behind: int, *, is_last: bool) -> tuple[str, int] | None:
         """What to put behind the brackets just closed, and how much of ``text`` that replaces.
 
-        ``None``: only what comes can tell.
+        ``behind``: how many characters follow them, if the bot has gone on since, else -1. ``None``:
+        only what comes can tell.
         """
         if position == len(text) and not is_last:
-            self._await(self._first, gives_up=gives_up)
+            self._await(self._first, self._window_of(self._first), -1)
             return None
         if text.startswith("[", position):
             second = _SECOND.match(text, position)
@@ -193,18 +190,23 @@ class Files:
             if is_unfinished and not is_last and (self._known or not self._is_index):
                 return None
             if self._first not in self._known:
-                return None if second is not None and self._await(second[1], gives_up=gives_up) else ("", 0)
+                window = IMAGE_WINDOW if self._is_image else WINDOW
+                return None if second is not None and self._await(second[1], window, behind) else ("", 0)
         if self._first in self._known and not text.startswith("(", position):
             return self._refer(self._first), 0
-        if not text.startswith(("(", ":"), position) and self._await(self._first, gives_up=gives_up):
-            return None
-        return "", 0
+        if text.startswith(("(", ":", "]"), position):
+            return "", 0
+        return None if self._await(self._first, self._window_of(self._first), behind) else ("", 0)
 
-    def _await(self, name: str | None, *, gives_up: bool) -> bool:
-        """Wait for the file called ``name``, if there may be one."""
+    def _window_of(self, name: str | None) -> int:
+        """The window of brackets that stand alone."""
+        return WINDOW if self._is_image or (name is not None and _MADE_UP.fullmatch(name)) else 0
+
+    def _await(self, name: str | None, window: int, behind: int) -> bool:
+        """Wait for the file called ``name``, if there may be one and its window is not over."""
         plausible = name is not None and _NAME.fullmatch(name) and (self._is_image or not self._is_index)
-        if plausible and not gives_up and name not in self._known:
-            self._awaited = name
+        if plausible and behind < window and name not in self._known:
+            self._awaited, self._window = name, window
         return self._awaited is not None
 
     def _refer(self, name: str) -> str:

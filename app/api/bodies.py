@@ -71,13 +71,19 @@ def _read(request: Request, limit: int) -> bytes:
 
 
 def _unpack(body: bytes, wbits: int, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits)
-    try:
-        unpacked = unpacker.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise invalid_request("The request body is not what its Content-Encoding says.") from error
-    if len(unpacked) > limit:
-        raise payload_too_large(limit)
-    if not unpacker.eof:
-        raise invalid_request("The compressed request body ended before it was complete.")
-    return unpacked
+    """What ``body`` unpacks to. It may consist of several members (RFC 1952 section 2.2)."""
+    pieces: list[bytes] = []
+    left = limit
+    while body:
+        unpacker = zlib.decompressobj(wbits)
+        try:
+            pieces.append(unpacker.decompress(body, left + 1))
+        except zlib.error as error:
+            raise invalid_request("The request body is not what its Content-Encoding says.") from error
+        left -= len(pieces[-1])
+        if left < 0:
+            raise payload_too_large(limit)
+        if not unpacker.eof:
+            raise invalid_request("The compressed request body ended before it was complete.")
+        body = unpacker.unused_data
+    return b"".join(pieces)

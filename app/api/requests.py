@@ -80,7 +80,11 @@ def _begin() -> Response | None:
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     g.record = Record(request_id, request.method, request.path)
     is_preflight = request.method == "OPTIONS" and not request.path.startswith(_PANEL_PREFIXES)
-    return Response(status=204) if is_preflight else None
+    if not is_preflight:
+        return None
+    response = Response(status=204)
+    del response.headers["Content-Type"]  # there is nothing of any type
+    return response
 
 
 def _finish(response: Response) -> Response:
@@ -139,17 +143,17 @@ def _from_http(app: Flask, error: HTTPException) -> ApiError:
 
 
 def _not_found(app: Flask) -> str:
-    """Name the path that was probably meant: the one that the wrong one ends with, or the most alike."""
+    """Name the path that was probably meant: one that the wrong one begins or ends with, or is like."""
     known = sorted(
         {rule.rule for rule in app.url_map.iter_rules() if "<" not in rule.rule},
         key=len,
     )
     path = request.path.rstrip("/") or "/"
-    ending = [each for each in known if each != "/" and path.endswith(each)]
-    nearest = ending[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
+    within = [each for each in known if each != "/" and (path.startswith(each) or path.endswith(each))]
+    nearest = within[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     base = f"{request.host_url}v1"
-    return f"There is no {_word(path)} here.{hint} The base URL for OpenAI clients is {base}."
+    return f"There is no {_word(request.path)} here.{hint} The base URL for OpenAI clients is {base}."
 
 
 def _word(text: str) -> str:

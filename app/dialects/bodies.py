@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 _PATH = re.compile(r"^(?P<what>.*) - at `(?P<key>key in )?\$?(?P<path>[^`]*)`$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
+_BOM = b"\xef\xbb\xbf"
 _QUOTED_LIMIT = 100
 _DEPTH_LIMIT = 128  # far from Python's own limit, which is another wherever the stack is
 
@@ -21,7 +22,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     """Decode a JSON object. Raises ``ApiError`` (400) for anything else."""
     too_deep = "The request body is nested too deeply."
     try:
-        content = msgspec.json.decode(body)
+        content = msgspec.json.decode(body.removeprefix(_BOM))  # which RFC 8259 lets us ignore
     except RecursionError:
         raise invalid_request(too_deep) from None
     except UnicodeDecodeError:

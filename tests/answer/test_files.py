@@ -33,7 +33,6 @@ REFERENCES = {
     "See [ab], or ![it][ab]!": "See [ab](https://cdn/cat), or ![it](https://cdn/cat)!",
     "[ab][ab]": "[ab](https://cdn/cat)",
     "![][ab]": "![](https://cdn/cat)",
-    "[[ab]]": "[[ab](https://cdn/cat)]",
     "- [ab]\n- [x]": "- [ab](https://cdn/cat)\n- [x]",
     "[ab] [cd]": "[ab](https://cdn/cat) [cd]",
     "[t][zz] [ab]": "[t][zz] [ab](https://cdn/cat)",
@@ -144,6 +143,26 @@ def test_an_image_waits_longer():
 def test_a_file_that_comes_after_the_window_is_appended():
     late = ["[ab] ", "x" * WINDOW, "go on"]
     assert answer(*map(Text, late), CAT) == "".join(late) + "\n\n![cat.png](https://cdn/cat)"
+
+
+WORDS = File("https://cdn/words", "text/plain", "words.txt", "note")
+
+
+def test_a_bracketed_word_holds_nothing_that_comes_with_another_event():
+    stage, said, shown = Files(), "", ""
+    for event in ("See [note]", " it is", " said [TODO] that", " [[Page]]", " and", " on"):
+        shown += whole(stage.feed([Text(event)]))[0]
+        head, bracket, _ = event.partition("]")
+        assert shown.startswith(said + head + bracket)
+        said += event
+    assert shown == said
+
+
+def test_a_word_is_a_reference_if_the_next_event_says_so():
+    assert answer(Text("See [note]"), WORDS, Text(" it")) == "See [note](https://cdn/words) it"
+    assert answer(Text("See [note] it"), WORDS) == "See [note](https://cdn/words) it"
+    late = answer(Text("See [note] it"), Text(" is"), WORDS)
+    assert late == "See [note] it is\n\n[words.txt](https://cdn/words)"
 
 
 @pytest.mark.parametrize(
