@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -102,21 +103,32 @@ async def slow(subject: Subject) -> Sample:
         "slow_last_first_s": tally.last_first,
         "slow_late_s": percentile(tally.lateness, 0.99),
     }
-    if subject.server:
+    # Only if all were there at once; the first ones end after seven seconds.
+    if subject.server and not tally.errors and tally.last_first < 7:
         sample["stream_bytes"] = (highest - before) / SLOW_STREAMS
     return sample
 
 
 async def whole(subject: Subject) -> Sample:
     """Whole answers, as many as go."""
+    before = subject.cpu()
     tally = await load.run(subject.target, Job("events-20", stream=False, connections=32, seconds=2))
-    return {"whole_per_s": tally.answers / tally.seconds, "whole_errors": tally.errors}
+    return {
+        "whole_per_s": tally.answers / tally.seconds,
+        "whole_cpu_s": (subject.cpu() - before) / max(1, tally.answers),
+        "whole_errors": tally.errors,
+    }
 
 
 async def short(subject: Subject) -> Sample:
     """Streams of 20 events, as many as go."""
+    before = subject.cpu()
     tally = await load.run(subject.target, Job("events-20", connections=32, seconds=2))
-    return {"short_per_s": tally.answers / tally.seconds, "short_errors": tally.errors}
+    return {
+        "short_per_s": tally.answers / tally.seconds,
+        "short_cpu_s": (subject.cpu() - before) / max(1, tally.answers),
+        "short_errors": tally.errors,
+    }
 
 
 async def long(subject: Subject) -> Sample:
@@ -154,19 +166,32 @@ async def growth(subject: Subject) -> Sample:
     return sample
 
 
+MACHINE = "machine"
+
+
 async def interleave(
-    measures: Iterable[Measure], subjects: Iterable[Subject], say: Callable[[str], None]
+    measures: Iterable[Measure],
+    subjects: Iterable[Subject],
+    others_cpu: Callable[[], float],
+    say: Callable[[str], None],
 ) -> Results:
-    """Take every measure: one sample of each subject, then the next round."""
+    """Take every measure: one sample of each subject, then the next round.
+
+    ``others_cpu`` is the CPU that programs besides the bench have used so far, in seconds.
+    """
     results, subjects = Results(), list(subjects)
     for measure in measures:
         for number in range(measure.rounds):
             for subject in subjects:
                 if subject.name not in measure.subjects or number >= measure.few.get(subject.name, 99):
                     continue
+                began, cpu = time.monotonic(), others_cpu()
                 sample = await measure.sample(subject)
+                others = (others_cpu() - cpu) / (time.monotonic() - began)
                 results.add(subject.name, sample)
-                say(f"{measure.name} {number + 1}/{measure.rounds}  {subject.name:12} {_show(sample)}")
+                results.add(MACHINE, {"others": others})
+                turn = f"{measure.name} {number + 1}/{measure.rounds}"
+                say(f"{turn}  {subject.name:12} {_show(sample)}  (others {others:.0%} of a core)")
     return results
 
 

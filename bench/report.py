@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import picture
+from bench.measures import MACHINE, percentile
 from bench.servers import ROOT, STARTERS, VENV
 
 DIRECT, DIRECT_OPENAI = "direct", "direct, OpenAI's form"
@@ -77,7 +78,9 @@ class Figure:
 
 FIGURES = (
     Figure("whole_per_s", "whole answers a second, 32 connections"),
+    Figure("whole_cpu_s", "… CPU an answer (µs)", 1e6),
     Figure("short_per_s", "20-event streams a second, 32 connections"),
+    Figure("short_cpu_s", "… CPU a stream (µs)", 1e6),
     Figure("long_events_per_s", "events a second, 2,000-event streams, 8 connections"),
     Figure("paced_cpu_s", "CPU an event, 100 streams, one event every 50 ms (µs)", 1e6),
     Figure("paced_late_s", "… lateness of these events, p99 (ms)", 1e3),
@@ -311,6 +314,17 @@ def drawing(outcome: Outcome) -> str:
     return picture.draw(panels, number)
 
 
+def _quietness(outcome: Outcome) -> str:
+    shares = outcome.samples.get(MACHINE, {}).get("others", [])
+    if not shares:
+        return ""
+    median, worst = percentile(shares, 0.5), percentile(shares, 0.95)
+    return (
+        f"Other programs took {median:.0%} of one core in the median sample, {worst:.0%} in the 95th\n"
+        "percentile: they may have made figures worse, of whichever server was being measured then."
+    )
+
+
 def page(outcome: Outcome) -> str:
     """docs/performance.md."""
     facts = outcome.about
@@ -367,12 +381,13 @@ first round, when the servers are fresh.
   client are raw asyncio, without a library. The client counts the events of every answer; one that is short
   of any is an error.
 - CPU and memory are those of the server's processes, from `/proc`. Memory a stream is what the worker's RSS
-  grows by, at most, while 2,000 streams run, shared among them.
+  grows by, at most, while 2,000 streams run, shared among them; left out where they never all ran at once.
 - Lateness is from the moment when the upstream wrote an event to the moment when the client read it.
 
 ## Where it was measured
 
 {facts["cpu"]}, {facts["cores"]} cores, {facts["memory_gb"]} GB, {facts["system"]}. {versions}.
+{_quietness(outcome)}
 
 ## Run it
 

@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import load, measures, report, servers
@@ -44,15 +45,16 @@ def _measure(options: argparse.Namespace) -> Outcome:
     if len(cores) < 2:
         sys.exit("bench: Linux and two cores are needed, one for the server under test, one for the load")
     os.sched_setaffinity(0, {cores[-1]})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers are stopped on the way out
     servers.raise_file_limit()
     began, commit = time.time(), report.commit()
     with tempfile.TemporaryDirectory(prefix="poe2openai-bench-") as folder:
         room = Room(
             Path(folder), tested_core=cores[0], upstream_core=cores[1], upstream_port=servers.free_port()
         )
-        with _subjects(names, room) as (subjects, absent):
+        with _subjects(names, room) as (subjects, absent, others_cpu):
             chosen = [each for each in _plan(quick=options.quick) if options.only in each.name]
-            results = asyncio.run(measures.interleave(chosen, subjects, _say))
+            results = asyncio.run(measures.interleave(chosen, subjects, others_cpu, _say))
     facts = report.about(began, commit, quick=options.quick)
     return Outcome(medians=results.medians(), samples=results.samples, absent=absent, about=facts)
 
@@ -68,24 +70,35 @@ def _options() -> argparse.Namespace:
 
 def _plan(*, quick: bool) -> list[Measure]:
     """Memory comes first, while the servers are fresh. LiteLLM is spared what would take it minutes."""
-    ours = frozenset(("gateway", "plain"))
     served = frozenset(servers.STARTERS)
-    rounds, many = (1, 2) if quick else (3, 5)
+    if quick:
+        return [
+            Measure("idle", measures.idle, served, 1),
+            Measure("slow", measures.slow, served, 1),
+            Measure("first", measures.first, _ALL, 1),
+            Measure("whole", measures.whole, _ALL, 2),
+            Measure("short", measures.short, _ALL, 2),
+            Measure("long", measures.long, _ALL, 1),
+            Measure("paced", measures.paced, served, 1),
+            Measure("growth", measures.growth, frozenset(["gateway"]), 1),
+        ]
     return [
         Measure("idle", measures.idle, served, 1),
-        Measure("slow", measures.slow, served | {DIRECT}, rounds, few={"LiteLLM": 1}),
-        Measure("first", measures.first, _ALL, rounds),
-        Measure("whole", measures.whole, _ALL, many),
-        Measure("short", measures.short, _ALL, many),
-        Measure("long", measures.long, _ALL, rounds, few={"LiteLLM": 2}),
-        Measure("paced", measures.paced, _ALL, rounds),
-        Measure("growth", measures.growth, ours, rounds, few={"plain": 1}),
+        Measure("slow", measures.slow, served | {DIRECT}, 3, few={"LiteLLM": 1}),
+        Measure("first", measures.first, _ALL, 3),
+        Measure("whole", measures.whole, _ALL, 5),
+        Measure("short", measures.short, _ALL, 5),
+        Measure("long", measures.long, _ALL, 3, few={"LiteLLM": 2}),
+        Measure("paced", measures.paced, _ALL, 3),
+        Measure("growth", measures.growth, frozenset(["gateway", "plain"]), 3, few={"plain": 1}),
     ]
 
 
 @contextlib.contextmanager
-def _subjects(names: list[str], room: Room) -> Iterator[tuple[list[Subject], dict[str, str]]]:
-    """Upstream and servers, started; and what is not here, with the reason."""
+def _subjects(
+    names: list[str], room: Room
+) -> Iterator[tuple[list[Subject], dict[str, str], Callable[[], float]]]:
+    """Upstream and servers, started; what is not here, with the reason; the CPU of everything else."""
     subjects: list[Subject] = []
     absent: dict[str, str] = {}
     with contextlib.ExitStack() as stack:
@@ -105,7 +118,8 @@ def _subjects(names: list[str], room: Room) -> Iterator[tuple[list[Subject], dic
         subjects.append(Subject(DIRECT, upstream.target))
         if not set(names) <= set(_POE_SPEAKERS):
             subjects.append(Subject(DIRECT_OPENAI, load.Target(room.upstream_port)))
-        yield subjects, absent
+        started = [upstream, *(each.server for each in subjects if each.server)]
+        yield subjects, absent, lambda: servers.others_cpu(started)
 
 
 def _say(line: str) -> None:

@@ -126,6 +126,14 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def others_cpu(servers: Iterable[Server]) -> float:
+    """Seconds of CPU that were used on this machine, but not by these servers nor by this process."""
+    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]))
+    idle = fields[3] + fields[4]
+    busy = (sum(fields[:8]) - idle) / _TICKS
+    return busy - sum(server.cpu() for server in servers) - _cpu(os.getpid())
+
+
 def start_upstream(room: Room) -> Server:
     """The fast upstream, on a core where no server under test runs."""
     command = [_PYTHON, "-m", "bench.upstream", str(room.upstream_port)]

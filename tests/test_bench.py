@@ -107,6 +107,16 @@ def test_events_are_counted_however_the_bytes_are_cut(answer: bytes, size: int) 
     assert (tally.answers, tally.events, tally.errors) == (2, 24, 0)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+def test_events_are_counted_across_the_borders_of_chunks(size: int) -> None:
+    body = b"".join(b"word%d " % number for number in range(12))
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    tally = run(lambda: Canned([head, chunks, b"0\r\n\r\n"]), Job("events-12", queries=2, limit=20))
+    assert (tally.answers, tally.events, tally.errors) == (2, 24, 0)
+
+
 @pytest.mark.parametrize(
     "server",
     [
