@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -103,9 +104,10 @@ async def slow(subject: Subject) -> Sample:
         "slow_last_first_s": tally.last_first,
         "slow_late_s": percentile(tally.lateness, 0.99),
     }
-    # Only if all were there at once; the first ones end after seven seconds.
-    if subject.server and not tally.errors and tally.last_first < 7:
-        sample["stream_bytes"] = (highest - before) / SLOW_STREAMS
+    if subject.server:
+        # The first ones end after seven seconds: were all there at once?
+        is_known = not tally.errors and tally.last_first < 7
+        sample["stream_bytes"] = (highest - before) / SLOW_STREAMS if is_known else math.nan
     return sample
 
 
@@ -133,8 +135,13 @@ async def short(subject: Subject) -> Sample:
 
 async def long(subject: Subject) -> Sample:
     """Streams of 2,000 events, as many as go; each connection has at least one."""
+    before = subject.cpu()
     tally = await load.run(subject.target, Job("events-2000", connections=8, seconds=2, limit=90))
-    return {"long_events_per_s": tally.events / tally.seconds, "long_errors": tally.errors}
+    return {
+        "long_events_per_s": tally.events / tally.seconds,
+        "long_cpu_s": (subject.cpu() - before) / max(1, tally.events),
+        "long_errors": tally.errors,
+    }
 
 
 async def paced(subject: Subject) -> Sample:
