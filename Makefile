@@ -16,7 +16,7 @@ run: $(VENV)/.runtime ## Run the gateway on port 8080 (PORT=... for another)
 demo: $(VENV)/.development ## Run the gateway against bots of its own: no Poe key needed
 	@exec $(BIN)/python -m demo
 
-bench: $(VENV)/.development ## Measure the gateway beside others (ARGS=--quick: in two minutes)
+bench: $(VENV)/.development ## Measure the gateway beside others (ARGS=--quick: a minute or so)
 	$(BIN)/python -m bench.run $(ARGS)
 
 test: $(VENV)/.development ## Run the tests (ARGS="-k name" for some)

@@ -220,6 +220,7 @@ def test_the_page_has_tables_machine_and_date() -> None:
     assert "A processor, 2 cores, 8 GB, Linux 6. Python 3.11.7." in text
     assert "Left out was nginx" in text
     assert "Other programs took 50% of one core" in text
+    assert "**The machine was not quiet**" in text
     assert max(len(line) for line in text.splitlines() if not line.startswith("|")) <= 110
 
 
