@@ -21,10 +21,10 @@ from app.poe import faults, query
 from app.poe.client import Answer, PoeClient, QueryFailed
 from app.poe.events import Done, Error, Event, EventReader
 from app.poe.sse import EventStreamDecoder
+from app.turns import Turns
 
 _RETRY_DELAY_SECONDS = 0.5
 _DRAIN_SECONDS = 1.0
-_SLICES_AT_A_TIME = 8  # about four milliseconds of counting
 
 
 @dataclass
@@ -52,12 +52,13 @@ class Completions:
         The last batch ends with ``Finish`` or ``Failure``; nothing is raised for what Poe does.
         After it the iterator tidies up its connection. Closing it closes the query.
         """
+        turns = Turns()
         segment, body = query.path_segment(bot), query.encode(conversation)
+        turns.give()
         for attempt in (1, 2):
             trace.attempts = attempt
             try:
-                self._wait_for_slot()
-                with self._poe.ask(segment, body, key) as answer:
+                with self._poe.ask(segment, body, key, self._wait_for_slot) as answer:
                     trace.headers = answer.rate_limits
                     yield from self._follow(answer, conversation, bot, key, trace)
             except QueryFailed as failed:
@@ -72,16 +73,27 @@ class Completions:
             yield [Failure(_explained(error, bot, key))]
             return
 
-    def _wait_for_slot(self) -> None:
-        seconds = self._slots.reserve()
-        if seconds > 0:
-            time.sleep(seconds)
+    def _wait_for_slot(self) -> bool:
+        """Wait until a query may start; whether that took time."""
+        slot = self._slots.reserve()
+        try:
+            if slot.seconds > 0:
+                time.sleep(slot.seconds)
+        except BaseException:  # the client has left, which kills this wherever it waits
+            self._slots.give_back(slot)
+            raise
+        return slot.seconds > 0
 
     def _follow(
         self, answer: Answer, conversation: Conversation, bot: str, key: str, trace: Trace
     ) -> Iterator[Sequence[Delta]]:
         """Turn the answer's bytes into deltas until it ends, in whatever way."""
-        pipeline = Pipeline(self._tokenizer, conversation.stop, conversation.max_tokens)
+        pipeline = Pipeline(
+            self._tokenizer,
+            conversation.stop,
+            conversation.max_tokens,
+            is_whole=not conversation.is_streamed,
+        )
         deltas: Sequence[Delta] = ()
         for events, last in _batches(answer, trace):
             deltas = pipeline.feed(events)
@@ -104,11 +116,10 @@ class Completions:
     def _count_prompt(self, conversation: Conversation) -> int:
         """The tokens that the bot saw. Long prompts are counted with pauses, in which others run."""
         count, tokens = self._tokenizer.count, 0
-        for message in conversation.messages:
-            for number, piece in enumerate(slices(message.text)):
-                tokens += count(piece)
-                if number % _SLICES_AT_A_TIME == _SLICES_AT_A_TIME - 1:
-                    time.sleep(0)
+        turns = Turns()
+        for piece in (piece for message in conversation.messages for piece in slices(message.text)):
+            tokens += count(piece)
+            turns.give()
         return tokens
 
 
@@ -123,8 +134,7 @@ def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Do
             yield events[:-1], last
             return
         if not data and not reader.seen:
-            error = errors.bad_upstream("Poe's answer ended without having begun.")
-            raise QueryFailed(error, retryable=not answer.has_begun)
+            raise QueryFailed(errors.bad_upstream("Poe's answer ended without having begun."))
         if not data:
             yield events, Done()
             return

@@ -270,9 +270,11 @@ def _linger(req: Request | None, sock: socket.socket) -> None:
     body: Any = req.body if req is not None else None
     if body is not None and not body.failed and _is_read(body):
         return
+    until = time.monotonic() + _DRAIN_SECONDS
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_WR)
-        _read_away(sock, sock.recv)
+        if not _read_away(sock, sock.recv):  # a client that has much to send stalls, and sees the answer
+            time.sleep(max(0.0, until - time.monotonic()))
 
 
 def _read_away(sock: socket.socket, read: Callable[[int], bytes]) -> bool:

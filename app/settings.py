@@ -7,6 +7,7 @@ project reads the environment.
 from __future__ import annotations
 
 import os
+import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -241,6 +242,8 @@ class Settings:
         """
         environ = os.environ if environ is None else environ
         values = {name: _read(variable, environ) for name, variable in _variables()}
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            _check_bundle(name, environ.get(name, ""))
         return cls(**values)
 
 
@@ -259,6 +262,17 @@ def _read(variable: _Variable, environ: Mapping[str, str]) -> Any:
         raise SettingsError(
             f"{variable.name}={shown} cannot be used: allowed is {variable.kind.allowed}"
         ) from None
+
+
+def _check_bundle(name: str, path: str) -> None:
+    """Refuse certificates that cannot be read: requests hands on their path unseen."""
+    try:
+        if path:
+            is_folder = Path(path).is_dir()
+            ssl.create_default_context(cafile=None if is_folder else path, capath=path if is_folder else None)
+    except OSError:
+        allowed = "a file or folder of certificates (PEM)"
+        raise SettingsError(f"{name}={path!r} cannot be used: allowed is {allowed}") from None
 
 
 def reference() -> str:

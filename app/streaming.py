@@ -25,6 +25,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 Item = TypeVar("Item")
 
 _RECHECK_SECONDS = 0.5
+# Not 0: that runs what is ready, but does not look at what sockets have become so.
+_TURN_SECONDS = 0.000_001
 _READABLE = 1  # libev's EV_READ
 # POLLRDHUP: the peer has shut down its sending side (Linux; elsewhere only a full hang-up shows).
 _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
@@ -110,7 +112,7 @@ class Pump(Generic[Item]):
     def _wait(self) -> None:
         """Let the producer run until it hands something over or the alarm goes off."""
         if self._is_paused and self._iteration == self._hub.loop.iteration:
-            gevent.sleep(0)  # it never had to wait: others have their turn
+            gevent.sleep(_TURN_SECONDS)  # it never had to wait: others have their turn
         self._taker = getcurrent()
         if self._alarm is not None:
             self._alarm.again(self._wake, update=False)

@@ -12,8 +12,8 @@ over: ``IMAGE_WINDOW`` characters behind ``![title][ref]``, which hardly means a
 ``WINDOW`` behind ``[title][ref]`` and behind a name that looks made up (``[aB3dE9xZ]``, ``[abc]``);
 none behind any other ``[name]``, which is most often just a word: then the very next event decides,
 and where the bracket ends its event nothing is held at all. A bracket that stands right behind a word
-(an index), holds no name, or is followed by ``(``, ``:`` or ``]`` is not waited for. The brackets'
-own content is never held, but for a second pair's.
+(an index), holds no name where it stands alone, or is followed by ``(``, ``:`` or ``]`` is not waited
+for. The brackets' own content is never held, but for a second pair's.
 """
 
 from __future__ import annotations
@@ -38,9 +38,13 @@ _MADE_UP = re.compile(r"(?=.*\d|.*[a-z][A-Z])[A-Za-z0-9_-]{2,64}|[a-z]{2,3}")
 
 
 class Files:
-    """Text and files in, text with links out."""
+    """Text and files in, text with links out.
 
-    def __init__(self) -> None:
+    ``is_patient``: nobody reads the text as it comes, so that windows never end.
+    """
+
+    def __init__(self, *, is_patient: bool = False) -> None:
+        self._is_patient = is_patient
         self._known: dict[str, File] = {}
         self._files: list[File] = []
         self._used: set[str] = set()
@@ -133,7 +137,7 @@ class Files:
         position = 0
         while True:
             if self._closed:
-                behind = len(text) - position if position <= old else -1
+                behind = len(text) - position if position <= old and not self._is_patient else -1
                 decision = self._decide(text, position, _EVER if is_last else behind, is_last=is_last)
                 if decision is None:
                     self._hold(text[position:])
@@ -190,8 +194,8 @@ class Files:
             if is_unfinished and not is_last and (self._known or not self._is_index):
                 return None
             if self._first not in self._known:
-                window = IMAGE_WINDOW if self._is_image else WINDOW
-                return None if second is not None and self._await(second[1], window, behind) else ("", 0)
+                waits = second is not None and self._await_second(second[1], behind)
+                return None if waits else ("", 0)
         if self._first in self._known and not text.startswith("(", position):
             return self._refer(self._first), 0
         if text.startswith(("(", ":", "]"), position):
@@ -206,6 +210,14 @@ class Files:
         """Wait for the file called ``name``, if there may be one and its window is not over."""
         plausible = name is not None and _NAME.fullmatch(name) and (self._is_image or not self._is_index)
         if plausible and behind < window and name not in self._known:
+            self._awaited, self._window = name, window
+        return self._awaited is not None
+
+    def _await_second(self, name: str, behind: int) -> bool:
+        """Wait for the file that the second of two pairs names; ``[1][2]`` are citations."""
+        is_citation = name.isdigit() and (self._first or "").isdigit()
+        window = IMAGE_WINDOW if self._is_image else WINDOW
+        if behind < window and (self._is_image or not (self._is_index or is_citation)):
             self._awaited, self._window = name, window
         return self._awaited is not None
 

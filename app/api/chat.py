@@ -23,6 +23,7 @@ from app.logs import fault, logger
 from app.models.catalog import Catalog
 from app.settings import Settings
 from app.streaming import ClientGone, Pump
+from app.turns import Turns
 
 _HEARTBEAT = b": ping\n\n"
 _STREAM_HEADERS = {
@@ -44,21 +45,25 @@ def create_blueprint(
     @blueprint.post("/chat/completions")
     def create_completion() -> Response:
         key = api_key(request)
-        chat = dialect.decode(read_body(request, settings.max_request_size))
+        turns = Turns()
+        body = read_body(request, settings.max_request_size)
+        turns.give()
+        chat = dialect.decode(body)
+        turns.give()
         _refuse_attachments(chat)
         bot = catalog.resolve(chat.conversation.model)
         record, trace = requests.record(), Trace()
         record.details |= {
             "bot": bot,
-            "stream": int(chat.stream),
+            "stream": int(chat.conversation.is_streamed),
             "outcome": "client_gone",
         }
         source = completions.run(chat.conversation, bot, key, trace)
-        patience = heartbeat_seconds if chat.stream else None
+        patience = heartbeat_seconds if chat.conversation.is_streamed else None
         pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
         exchange = _Exchange(chat, pump, record, trace)
         lifecycle.register(exchange)
-        return exchange.stream() if chat.stream else exchange.whole()
+        return exchange.stream() if chat.conversation.is_streamed else exchange.whole()
 
     return blueprint
 

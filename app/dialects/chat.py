@@ -119,7 +119,6 @@ class ChatRequest(Struct, frozen=True):
     """A decoded request: what to ask, and how to answer."""
 
     conversation: Conversation
-    stream: bool
     include_usage: bool
 
 
@@ -146,9 +145,10 @@ def decode(body: bytes) -> ChatRequest:
         max_tokens=request.max_completion_tokens or request.max_tokens,
         logit_bias=request.logit_bias or None,
         parameters=parameters.pick(fields, _NOT_PARAMETERS),
+        is_streamed=bool(request.stream),
     )
     options = request.stream_options
-    return ChatRequest(conversation, bool(request.stream), bool(options and options.include_usage))
+    return ChatRequest(conversation, bool(options and options.include_usage))
 
 
 def _message(message: _Message, index: int) -> Message:

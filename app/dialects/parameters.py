@@ -48,7 +48,7 @@ def _translated(fields: Mapping[str, Any]) -> dict[str, Any]:
                     found[name] = value
         elif given is not None:
             found[field] = given
-    if fields.get("thinking") == {"type": "disabled"}:
+    if isinstance(thinking := fields.get("thinking"), dict) and thinking.get("type") == "disabled":
         found["thinking_budget"] = 0
     return found
 

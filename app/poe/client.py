@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Self
 
 from app import errors
@@ -15,6 +17,7 @@ from app.poe.connections import Connections, ProxyFailed
 from app.poe.wire import COMPRESSIONS, ResponseParser, WireError
 from app.settings import Settings
 
+_USER_AGENT = "poe2openai"
 _ERROR_BODY_LIMIT = 65536
 _ERROR_BODY_SECONDS = 10.0
 _MODELS_LIMIT = 64 * 1024 * 1024
@@ -41,10 +44,12 @@ class PoeClient:
             settings.poe_base_url, settings.connect_timeout_seconds, wait_readable
         )
 
-    def ask(self, segment: str, body: bytes, key: str) -> Answer:
+    def ask(self, segment: str, body: bytes, key: str, wait_for_start: Callable[[], bool]) -> Answer:
         """Send a query to the bot whose name is the path segment ``segment``.
 
-        Returns once the head of a good answer is there. Raises ``QueryFailed``.
+        ``wait_for_start`` is called with a connection at hand, right before the query is sent; it
+        returns whether it waited. Returns once the head of a good answer is there. Raises
+        ``QueryFailed``.
         """
         fields = {
             "Authorization": f"Bearer {key}",
@@ -52,11 +57,11 @@ class PoeClient:
             "Content-Length": str(len(body)),
             "Accept": "text/event-stream",
         }
-        answer = self._send(self._head("POST", f"/bot/{segment}", fields) + body, self._first_byte_timeout)
+        request = self._head("POST", f"/bot/{segment}", fields) + body
+        answer = self._send(request, self._first_byte_timeout, wait_for_start)
         try:
-            if answer.status != 200:
+            if answer.status != 200 or not _is_event_stream(answer.headers):
                 raise _failed(answer)
-            _check_type(answer.headers)
         except BaseException:
             answer.close()
             raise
@@ -68,10 +73,11 @@ class PoeClient:
         with self._send(self._head("GET", "/v1/models", fields), _MODELS_SECONDS) as answer:
             if answer.status != 200:
                 raise _failed(answer)
-            return answer.read_whole(_MODELS_LIMIT, _MODELS_SECONDS)
+            return b"".join(answer.pieces(_MODELS_LIMIT, _MODELS_SECONDS))
 
     def _head(self, method: str, path: str, fields: Mapping[str, str]) -> bytes:
-        fields = {"Host": self._connections.host_field, **fields, "Accept-Encoding": "identity"}
+        fields = {"Host": self._connections.host_field, "User-Agent": _USER_AGENT, **fields}
+        fields["Accept-Encoding"] = "identity"
         if self._connections.proxy_field:
             fields["Proxy-Authorization"] = self._connections.proxy_field
         lines = [f"{method} {self._connections.target_prefix}{path} HTTP/1.1"]
@@ -80,9 +86,18 @@ class PoeClient:
             raise ValueError("a header field would end early")
         return "\r\n".join([*lines, "\r\n"]).encode("ascii")
 
-    def _send(self, request: bytes, first_byte_timeout: float) -> Answer:
+    def _send(
+        self, request: bytes, first_byte_timeout: float, wait_for_start: Callable[[], bool] = lambda: False
+    ) -> Answer:
         """Send, and wait for the head of the response."""
-        answer = Answer(self._connect(), self._connections, first_byte_timeout, self._idle_timeout)
+        connection = self._connect(self._connections.take)
+        try:
+            if wait_for_start():
+                connection = self._connect(partial(self._connections.renew, connection))
+        except BaseException:
+            connection.close()
+            raise
+        answer = Answer(connection, self._connections, first_byte_timeout, self._idle_timeout)
         try:
             answer.send(request)
             answer.read_head()
@@ -91,9 +106,9 @@ class PoeClient:
             raise
         return answer
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, take: Callable[[], socket.socket]) -> socket.socket:
         try:
-            return self._connections.take()
+            return take()
         except TimeoutError as error:
             message = f"Poe could not be reached within {self._connect_timeout:g} s (connect time-out)."
             raise QueryFailed(errors.timed_out(message)) from error
@@ -118,7 +133,7 @@ class Answer:
         self._first_byte_timeout = first_byte_timeout
         self._idle_timeout = idle_timeout
         self._body = b""  # that came with the head
-        self.has_begun = False  # a byte of the body has come
+        self._has_begun = False  # a byte of the body has come
 
     def __enter__(self) -> Self:
         return self
@@ -167,30 +182,36 @@ class Answer:
         """
         if self._body:
             body, self._body = self._body, b""
-            self.has_begun = True
+            self._has_begun = True
             return body
         while not self._parser.complete:
-            data = self._receive(self._idle_timeout if self.has_begun else self._first_byte_timeout)
+            data = self._receive(self._idle_timeout if self._has_begun else self._first_byte_timeout)
             if not data:
                 if self._parser.may_end:
                     break
                 raise self._cut_off()
-            self.has_begun = True
+            self._has_begun = True
             body = self._parse(data)
             if body:
                 return body
         return b""
 
-    def read_whole(self, limit: int, seconds: float) -> bytes:
-        """The whole body, of at most ``limit`` bytes, if it comes within ``seconds`` a read."""
-        self._idle_timeout = self._first_byte_timeout = seconds
-        pieces, size = [], 0
-        while piece := self.read():
-            pieces.append(piece)
+    def pieces(self, limit: int, seconds: float) -> Iterator[bytes]:
+        """The body, of at most ``limit`` bytes, if all of it comes within ``seconds``.
+
+        Raises ``QueryFailed`` where it does not.
+        """
+        deadline = time.monotonic() + seconds
+        size = 0
+        while True:
+            self._idle_timeout = self._first_byte_timeout = max(0.001, deadline - time.monotonic())
+            piece = self.read()
+            if not piece:
+                return
             size += len(piece)
             if size > limit:
                 raise QueryFailed(errors.bad_upstream("Poe's answer is too large."))
-        return b"".join(pieces)
+            yield piece
 
     def drain(self, seconds: float) -> None:
         """Wait for the end of the body, so that the connection can be kept: a few reads at most."""
@@ -222,7 +243,7 @@ class Answer:
         try:
             return self._pool.receive(self._open_connection(), seconds)
         except TimeoutError as error:
-            if self.has_begun:
+            if self._has_begun:
                 raise QueryFailed(idle_timeout(self._idle_timeout)) from error
             raise QueryFailed(first_byte_timeout(self._first_byte_timeout)) from error
         except OSError as error:
@@ -235,7 +256,7 @@ class Answer:
             raise QueryFailed(errors.bad_upstream(f"Poe's answer is broken: {error}.")) from error
 
     def _cut_off(self) -> QueryFailed:
-        if not self.has_begun:
+        if not self._has_begun:
             return _unreachable()
         return QueryFailed(errors.bad_upstream("Poe closed the connection in the middle of the answer."))
 
@@ -256,20 +277,18 @@ def _unreachable() -> QueryFailed:
 
 
 def _failed(answer: Answer) -> QueryFailed:
-    """What a response other than 200 says. A 502 or 503 may be tried again, if it does not forbid it."""
-    try:
-        body = answer.read_whole(_ERROR_BODY_LIMIT, _ERROR_BODY_SECONDS)
-    except QueryFailed:
-        body = b""
+    """What a response says that is no event stream. After a 502 or 503 a retry may help."""
+    body = b""
+    with contextlib.suppress(QueryFailed):  # then what has come must do
+        for piece in answer.pieces(_ERROR_BODY_LIMIT, _ERROR_BODY_SECONDS):
+            body += piece
     retryable = answer.status in (502, 503) and "retry-after" not in answer.headers
     error = faults.from_response(answer.status, answer.headers, body)
     return QueryFailed(error, retryable=retryable and not faults.forbids_retry(body))
 
 
-def _check_type(headers: Mapping[str, str]) -> None:
-    """An event stream, as it is: neither a page nor a coding that nobody asked for."""
-    content_type = headers.get("content-type", "text/event-stream")
-    if not content_type.lower().lstrip().startswith("text/event-stream"):
-        raise QueryFailed(errors.bad_upstream("Poe answered with something that is no event stream."))
-    if headers.get("content-encoding", "identity").lower() not in ("identity", *COMPRESSIONS):
-        raise QueryFailed(errors.bad_upstream("Poe's answer is compressed in a way that nobody asked for."))
+def _is_event_stream(headers: Mapping[str, str]) -> bool:
+    """Whether a body is an event stream, in no coding but those that are understood."""
+    kind = headers.get("content-type", "text/event-stream").lower().lstrip()
+    coding = headers.get("content-encoding", "identity").lower()
+    return kind.startswith("text/event-stream") and coding in ("identity", *COMPRESSIONS)

@@ -71,6 +71,13 @@ class Connections:
             connection.close()
         return self._open()
 
+    def renew(self, connection: socket.socket) -> socket.socket:
+        """The same connection if it is still good after a wait, else another."""
+        if _is_quiet(connection):
+            return connection
+        connection.close()
+        return self.take()
+
     def receive(self, connection: socket.socket, seconds: float) -> bytes:
         """What one read of ``connection`` brings; empty if the server has closed it.
 

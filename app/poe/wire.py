@@ -12,7 +12,8 @@ from typing import Any
 
 import httptools
 
-HEAD_LIMIT = 65536  # bytes, interim responses included
+HEAD_LIMIT = 65536  # bytes of a head, interim responses included, of a chunk's size, or of a trailer
+_INFLATED_LIMIT = 16 * 1024 * 1024  # bytes that one read may unpack to
 COMPRESSIONS = ("gzip", "x-gzip", "deflate")
 _GZIP_OR_ZLIB = 47  # zlib's wbits: either, by its header
 
@@ -35,7 +36,7 @@ class ResponseParser:
         self.has_head = False
         self.complete = False
         self.reusable = False
-        self._head_size = 0
+        self._barren = 0  # bytes since the last of the body
         self._body: list[bytes] = []
         self._inflate: Any = None
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -54,15 +55,15 @@ class ResponseParser:
             if not self.complete:
                 raise WireError(str(error)) from None
             self.reusable = False  # something came behind the end
-        if not self.has_head:
-            self._head_size += len(data)
-            if self._head_size > HEAD_LIMIT:
-                raise WireError("the head is too long")
         if not self._body:
-            return b""
+            self._barren += len(data)
+            if self._barren > HEAD_LIMIT and not self.complete:
+                raise WireError("a head, a chunk's size or a trailer is too long")
+            return self._ended(b"")
+        self._barren = 0
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
-        return self._inflated(body) if self._inflate else body
+        return self._ended(self._inflated(body) if self._inflate else body)
 
     def close(self) -> None:
         """Let go of llhttp, which holds this object in turn."""
@@ -70,9 +71,17 @@ class ResponseParser:
 
     def _inflated(self, body: bytes) -> bytes:
         try:
-            return bytes(self._inflate.decompress(body))
+            inflated = bytes(self._inflate.decompress(body, _INFLATED_LIMIT))
         except zlib.error as error:
             raise WireError("compressed data is broken") from error
+        if self._inflate.unconsumed_tail:
+            raise WireError("compressed data unpacks to too much")
+        return inflated
+
+    def _ended(self, body: bytes) -> bytes:
+        if self.complete and self._inflate and not self._inflate.eof:
+            raise WireError("compressed data ended before it was complete")
+        return body
 
     # What llhttp calls.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import stat
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,13 +26,13 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 
 
 def test_the_first_slot_is_now(make: Make) -> None:
-    assert make().reserve() == 0
+    assert make().reserve().seconds == 0
 
 
 def test_slots_are_an_interval_apart_whoever_takes_them(make: Make) -> None:
     sharers = [make(), make()]
     began = time.monotonic()
-    starts = [time.monotonic() + sharers[number % 2].reserve() for number in range(8)]
+    starts = [time.monotonic() + sharers[number % 2].reserve().seconds for number in range(8)]
     took = time.monotonic() - began
     for number, start in enumerate(starts):
         assert number * INTERVAL - took <= start - starts[0] <= number * INTERVAL + took
@@ -39,11 +40,26 @@ def test_slots_are_an_interval_apart_whoever_takes_them(make: Make) -> None:
 
 def test_a_slot_that_has_passed_is_not_made_up_for(make: Make) -> None:
     slots = make()
-    deadline = time.monotonic() + slots.reserve() + 2 * INTERVAL
+    deadline = time.monotonic() + slots.reserve().seconds + 2 * INTERVAL
     while time.monotonic() < deadline:
         time.sleep(0)
-    assert slots.reserve() == 0
-    assert slots.reserve() > 0
+    assert slots.reserve().seconds == 0
+    assert slots.reserve().seconds > 0
+
+
+def test_a_queue_that_everybody_leaves_is_gone(make: Make) -> None:
+    slots = make()
+    waiting = [slots.reserve() for _ in range(6)]
+    for slot in (waiting[3], waiting[5], waiting[1], waiting[2], waiting[4]):
+        slots.give_back(slot)
+    assert slots.reserve().seconds <= INTERVAL
+
+
+def test_who_stands_behind_a_leaver_keeps_its_slot(make: Make) -> None:
+    slots = make()
+    _, leaver, behind = (slots.reserve() for _ in range(3))
+    slots.give_back(leaver)
+    assert slots.reserve().start == behind.start + (behind.start - leaver.start)
 
 
 def test_processes_never_share_a_slot(tmp_path: Path) -> None:
@@ -52,7 +68,7 @@ def test_processes_never_share_a_slot(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         counts = pool.starmap(reserve_many, [(path, far_apart, 25)] * 4)
     began = min(began for began, _ in counts)
-    last = int.from_bytes(path.read_bytes(), "little")
+    last = int.from_bytes(path.read_bytes()[:8], sys.byteorder)
     assert sum(waited for _, waited in counts) == 99
     assert last - began >= 100 * far_apart * 1_000_000_000
 
@@ -61,13 +77,13 @@ def reserve_many(path: Path, interval: float, count: int) -> tuple[int, int]:
     """Reserve ``count`` slots: when that began, in nanoseconds, and how many were not for now."""
     began = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     slots = FileSlots(path, interval)
-    return began, sum(slots.reserve() > 0 for _ in range(count))
+    return began, sum(slots.reserve().seconds > 0 for _ in range(count))
 
 
 def test_a_value_absurdly_far_ahead_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "next_slot"
-    path.write_bytes((2**63).to_bytes(8, "little"))
-    assert FileSlots(path, INTERVAL).reserve() == 0
+    path.write_bytes((2**63).to_bytes(8, sys.byteorder))
+    assert FileSlots(path, INTERVAL).reserve().seconds == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"x" * 100])
@@ -76,7 +92,7 @@ def test_a_broken_file_does_no_harm(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     slots = FileSlots(path, INTERVAL)
     slots.reserve()
-    assert 0 < slots.reserve() <= 2 * INTERVAL
+    assert 0 < slots.reserve().seconds <= 2 * INTERVAL
 
 
 def test_the_file_is_the_services_own(tmp_path: Path) -> None:
@@ -87,4 +103,4 @@ def test_the_file_is_the_services_own(tmp_path: Path) -> None:
 
 def test_without_a_limit_every_moment_is_a_slot() -> None:
     slots = NoLimit()
-    assert [slots.reserve() for _ in range(3)] == [0, 0, 0]
+    assert [slots.reserve().seconds for _ in range(3)] == [0, 0, 0]
