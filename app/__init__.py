@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     app.register_blueprint(chat.create_blueprint(completions, catalog, lifecycle, settings))
-    app.extensions |= {"catalog": catalog, "lifecycle": lifecycle, "settings": settings}
+    app.extensions |= {"catalog": catalog, "lifecycle": lifecycle, "settings": settings, "client": client}
     return app
 
 

@@ -24,6 +24,8 @@ from app.poe.sse import EventStreamDecoder
 from app.turns import Turns
 
 _RETRY_DELAY_SECONDS = 0.5
+_KEY_LENGTH = 8  # nothing shorter is a secret, and its letters may stand in any word
+_MESSAGE_LIMIT = 2000  # characters of Poe's words that are shown
 _DRAIN_SECONDS = 1.0
 
 
@@ -53,7 +55,7 @@ class Completions:
         After it the iterator tidies up its connection. Closing it closes the query.
         """
         turns = Turns()
-        segment, body = query.path_segment(bot), query.encode(conversation)
+        segment, body = query.path_segment(bot), query.encode(conversation, turns.give)
         turns.give()
         for attempt in (1, 2):
             trace.attempts = attempt
@@ -88,12 +90,7 @@ class Completions:
         self, answer: Answer, conversation: Conversation, bot: str, key: str, trace: Trace
     ) -> Iterator[Sequence[Delta]]:
         """Turn the answer's bytes into deltas until it ends, in whatever way."""
-        pipeline = Pipeline(
-            self._tokenizer,
-            conversation.stop,
-            conversation.max_tokens,
-            is_whole=not conversation.is_streamed,
-        )
+        pipeline = Pipeline(self._tokenizer, conversation.stop, conversation.max_tokens)
         deltas: Sequence[Delta] = ()
         for events, last in _batches(answer, trace):
             deltas = pipeline.feed(events)
@@ -143,7 +140,8 @@ def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Do
 
 def _explained(error: ApiError, bot: str, key: str) -> ApiError:
     """The same error, naming the bot if there is none of that name, and never the key."""
-    message = error.message.replace(key, "***")
+    message = error.message.replace(key, "***") if len(key) >= _KEY_LENGTH else error.message
+    message = message[:_MESSAGE_LIMIT]
     if error.code == "model_not_found":
         message = f"Poe has no bot named {bot[:200]!r}. Poe says: {message}"
     return replace(error, message=message)

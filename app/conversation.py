@@ -55,7 +55,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
 
     ``model`` is the name as the client wrote it. ``parameters`` are the bot's own (``aspect``,
     ``thinking_budget``, …), typed as given. ``max_tokens`` bounds the whole answer, reasoning
-    included, in tokens of o200k. ``is_streamed`` says that the answer is read as it comes.
+    included, in tokens of o200k.
     """
 
     model: str
@@ -65,4 +65,3 @@ class Conversation(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     logit_bias: Mapping[str, float] | None = None
     parameters: Mapping[str, Any] = {}
-    is_streamed: bool = False

@@ -352,3 +352,28 @@ def test_an_error_page_is_not_shown(gateway: Gateway, upstream: ScriptedUpstream
 def test_a_long_error_is_cut(gateway: Gateway, upstream: ScriptedUpstream) -> None:
     response = gateway.ask(upstream.bot(respond(500, {"error": "long " * 100_000})).name)
     assert len(json.dumps(told(response, 502, "upstream_error"))) < 5000
+
+
+def test_a_key_that_poe_quotes_is_not_even_shown_in_part(
+    gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
+    bot = upstream.bot(respond(500, "a" * 1990 + f" {KEY} and more"))
+    message = gateway.ask(bot.name).json()["error"]["message"]
+    assert len(message) == 2000
+    assert KEY[:4] not in message
+
+
+def test_a_short_key_spoils_no_words(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    bot = upstream.bot(respond(500, "Something broke."))
+    response = gateway.http.post(
+        "/v1/chat/completions",
+        json={"model": bot.name, "messages": [{"role": "user", "content": "hi"}]},
+        headers={"Authorization": "Bearer o"},
+    )
+    assert response.json()["error"]["message"] == "Something broke."
+
+
+def test_a_head_that_is_cut_off_is_not_asked_for_again(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    bot = upstream.bot([b"HTTP/1.1 20", close])
+    assert gateway.ask(bot.name).status_code == 502
+    assert len(bot.queries) == 1

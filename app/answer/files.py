@@ -38,13 +38,9 @@ _MADE_UP = re.compile(r"(?=.*\d|.*[a-z][A-Z])[A-Za-z0-9_-]{2,64}|[a-z]{2,3}")
 
 
 class Files:
-    """Text and files in, text with links out.
+    """Text and files in, text with links out."""
 
-    ``is_patient``: nobody reads the text as it comes, so that windows never end.
-    """
-
-    def __init__(self, *, is_patient: bool = False) -> None:
-        self._is_patient = is_patient
+    def __init__(self) -> None:
         self._known: dict[str, File] = {}
         self._files: list[File] = []
         self._used: set[str] = set()
@@ -137,7 +133,7 @@ class Files:
         position = 0
         while True:
             if self._closed:
-                behind = len(text) - position if position <= old and not self._is_patient else -1
+                behind = len(text) - position if position <= old else -1
                 decision = self._decide(text, position, _EVER if is_last else behind, is_last=is_last)
                 if decision is None:
                     self._hold(text[position:])

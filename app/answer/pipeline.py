@@ -30,8 +30,7 @@ class Stage(Protocol):
 class Pipeline:
     """Poe's events in, deltas out, for one answer.
 
-    ``stop`` and ``max_tokens`` are the request's limits; ``is_whole`` says that nobody reads the answer
-    before its end, so that nothing need be decided before. Once ``finish_reason`` is set the answer
+    ``stop`` and ``max_tokens`` are the request's limits. Once ``finish_reason`` is set the answer
     is over: by a limit while it was fed, else by ``finish``.
     """
 
@@ -40,8 +39,6 @@ class Pipeline:
         tokenizer: Tokenizer,
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
-        *,
-        is_whole: bool = False,
     ) -> None:
         self._limits: list[StopStrings | MaxTokens] = []
         if any(stop):
@@ -49,7 +46,7 @@ class Pipeline:
         if max_tokens is not None:
             self._limits.append(MaxTokens(max_tokens, tokenizer))
         self._usage = UsageMeter(tokenizer)
-        sources: list[Stage] = [Settle(), Files(is_patient=is_whole), Thinking()]
+        sources: list[Stage] = [Settle(), Files(), Thinking()]
         self._stages: list[Stage] = [*sources, *self._limits, self._usage]
         self._first_limit = len(sources)
         self.finish_reason: str | None = None

@@ -48,22 +48,22 @@ def create_blueprint(
         turns = Turns()
         body = read_body(request, settings.max_request_size)
         turns.give()
-        chat = dialect.decode(body)
+        chat = dialect.decode(body, turns.give)
         turns.give()
         _refuse_attachments(chat)
         bot = catalog.resolve(chat.conversation.model)
         record, trace = requests.record(), Trace()
         record.details |= {
             "bot": bot,
-            "stream": int(chat.conversation.is_streamed),
+            "stream": int(chat.stream),
             "outcome": "client_gone",
         }
         source = completions.run(chat.conversation, bot, key, trace)
-        patience = heartbeat_seconds if chat.conversation.is_streamed else None
+        patience = heartbeat_seconds if chat.stream else None
         pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
         exchange = _Exchange(chat, pump, record, trace)
         lifecycle.register(exchange)
-        return exchange.stream() if chat.conversation.is_streamed else exchange.whole()
+        return exchange.stream() if chat.stream else exchange.whole()
 
     return blueprint
 
@@ -117,6 +117,9 @@ class _Exchange:
             self._pump.close()
             self._record.status = _CLIENT_GONE_STATUS
             return Response(status=_CLIENT_GONE_STATUS)
+        except BaseException:
+            self._pump.close()
+            raise
         if first and isinstance(first[0], Failure):
             self._pump.close()
             raise first[0].error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 import secrets
 import time
@@ -53,7 +54,7 @@ class Record:
         times = {"first_ms": self.first_ms, "total_ms": self._elapsed_ms()}
         facts = {"id": self.id, "status": self.status} | self.details | times
         line = " ".join(f"{name}={_value(value)}" for name, value in facts.items() if value is not None)
-        level = 10 if self.path in _QUIET_PATHS else 20
+        level = logging.DEBUG if self.path in _QUIET_PATHS else logging.INFO
         logger.log(level, "%s %s %s", _word(self.method), _word(self.path), line)
 
     def _elapsed_ms(self) -> int:

@@ -6,7 +6,7 @@ in docs/api.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, assert_never
 
 import msgspec
@@ -119,17 +119,20 @@ class ChatRequest(Struct, frozen=True):
     """A decoded request: what to ask, and how to answer."""
 
     conversation: Conversation
+    stream: bool
     include_usage: bool
 
 
-def decode(body: bytes) -> ChatRequest:
-    """Decode the body of ``POST /v1/chat/completions``.
+def decode(body: bytes, give_turn: Callable[[], None] = lambda: None) -> ChatRequest:
+    """Decode the body of ``POST /v1/chat/completions``. ``give_turn`` is called between pieces of work.
 
     Unknown fields and nulls are fine; a wrong type, a part of an unknown type or an empty list of
     messages is an ``ApiError`` (400) whose ``param`` is the path of the field.
     """
     fields = bodies.with_whole_numbers(bodies.decode_object(body), _WHOLE_NUMBERS)
+    give_turn()
     request = bodies.convert(fields, _Request)
+    give_turn()
     if not request.model.strip():
         raise invalid_request("model is empty: name a bot.", "model")
     if not request.messages:
@@ -139,19 +142,19 @@ def decode(body: bytes) -> ChatRequest:
     stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
     conversation = Conversation(
         model=request.model,
-        messages=[_message(message, index) for index, message in enumerate(request.messages)],
+        messages=[_message(message, index, give_turn) for index, message in enumerate(request.messages)],
         temperature=request.temperature,
         stop=[each for each in stop if each],
         max_tokens=request.max_completion_tokens or request.max_tokens,
         logit_bias=request.logit_bias or None,
         parameters=parameters.pick(fields, _NOT_PARAMETERS),
-        is_streamed=bool(request.stream),
     )
     options = request.stream_options
-    return ChatRequest(conversation, bool(options and options.include_usage))
+    return ChatRequest(conversation, bool(request.stream), bool(options and options.include_usage))
 
 
-def _message(message: _Message, index: int) -> Message:
+def _message(message: _Message, index: int, give_turn: Callable[[], None]) -> Message:
+    give_turn()
     content = message.content
     if content is None:
         parts: list[TextPart | AttachmentPart] = []

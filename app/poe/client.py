@@ -75,6 +75,10 @@ class PoeClient:
                 raise _failed(answer)
             return b"".join(answer.pieces(_MODELS_LIMIT, _MODELS_SECONDS))
 
+    def tidy_up(self) -> None:
+        """Close connections that have been idle for long. To be called now and then."""
+        self._connections.prune()
+
     def _head(self, method: str, path: str, fields: Mapping[str, str]) -> bytes:
         fields = {"Host": self._connections.host_field, "User-Agent": _USER_AGENT, **fields}
         fields["Accept-Encoding"] = "identity"
@@ -169,10 +173,12 @@ class Answer:
     def read_head(self) -> None:
         """Wait for the head, as long as the first byte may take, however slowly it drips."""
         deadline = time.monotonic() + self._first_byte_timeout
+        received = False
         while not self._parser.has_head:
             data = self._receive(max(0.001, deadline - time.monotonic()))
             if not data:
-                raise _unreachable()
+                raise _unreachable(retryable=not received)
+            received = True
             self._body += self._parse(data)
 
     def read(self) -> bytes:
@@ -215,6 +221,8 @@ class Answer:
 
     def drain(self, seconds: float) -> None:
         """Wait for the end of the body, so that the connection can be kept: a few reads at most."""
+        if self._connection is None:
+            return
         self._idle_timeout = self._first_byte_timeout = seconds
         try:
             for _ in range(4):
@@ -271,9 +279,9 @@ def idle_timeout(seconds: float) -> ApiError:
     return errors.timed_out(f"Poe was silent for {seconds:g} s in the middle of the answer (idle time-out).")
 
 
-def _unreachable() -> QueryFailed:
+def _unreachable(*, retryable: bool = True) -> QueryFailed:
     message = "Poe could not be reached, or closed the connection before it answered."
-    return QueryFailed(errors.bad_upstream(message), retryable=True)
+    return QueryFailed(errors.bad_upstream(message), retryable=retryable)
 
 
 def _failed(answer: Answer) -> QueryFailed:

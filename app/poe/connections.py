@@ -7,8 +7,10 @@ requests, which reads them, once.
 from __future__ import annotations
 
 import base64
+import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -21,6 +23,7 @@ from app.poe.wire import HEAD_LIMIT, ResponseParser, WireError
 
 _READ_SIZE = 65536
 _KEPT = 512  # idle connections
+_IDLE_SECONDS = 30.0
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -44,7 +47,7 @@ class Connections:
         self._host = url.hostname or ""
         self._port = url.port or _PORTS[url.scheme]
         self._timeout = connect_timeout
-        self._idle: list[socket.socket] = []
+        self._idle: list[tuple[socket.socket, float]] = []  # and since when, oldest first
         environment = requests.Session().merge_environment_settings(
             base_url, proxies={}, stream=True, verify=None, cert=None
         )
@@ -57,7 +60,8 @@ class Connections:
         self.proxy_field: str | None = None
         if self._proxy and not self._is_tls:  # the proxy wants the whole URL, and its password each time
             self.target_prefix = f"http://{self.host_field}{url.path}"
-            self.proxy_field = _proxy_authorization(self._proxy)
+            with contextlib.suppress(ValueError):  # each connection says what is wrong with it
+                self.proxy_field = _proxy_authorization(self._proxy)
 
     def take(self) -> socket.socket:
         """An idle connection that is still good, or a new one.
@@ -65,7 +69,7 @@ class Connections:
         Raises ``TimeoutError``, ``ssl.SSLError``, ``ProxyFailed`` or another ``OSError``.
         """
         while self._idle:
-            connection = self._idle.pop()
+            connection, _ = self._idle.pop()
             if _is_quiet(connection):
                 return connection
             connection.close()
@@ -89,8 +93,16 @@ class Connections:
     def give_back(self, connection: socket.socket) -> None:
         """Keep a connection on which nothing is under way."""
         if len(self._idle) < _KEPT:
-            self._idle.append(connection)
+            self._idle.append((connection, time.monotonic()))
         else:
+            connection.close()
+
+    def prune(self) -> None:
+        """Close what has been idle for long: servers close it, too, and then it is only in the way."""
+        latest = time.monotonic() - _IDLE_SECONDS
+        kept = next((index for index, (_, since) in enumerate(self._idle) if since > latest), len(self._idle))
+        pruned, self._idle = self._idle[:kept], self._idle[kept:]
+        for connection, _ in pruned:
             connection.close()
 
     def _open(self) -> socket.socket:
@@ -109,10 +121,8 @@ class Connections:
         return connection
 
     def _reach_proxy(self, proxy: str) -> socket.socket:
-        url = _proxy_url(proxy)
-        if url.scheme != "http" or not url.hostname:
-            raise ProxyFailed("only http:// proxies are supported")
-        connection = self._reach(url.hostname, url.port or _PORTS["http"])
+        host, port = _proxy_address(proxy)
+        connection = self._reach(host, port)
         try:
             if self._is_tls:
                 self._tunnel(connection, _proxy_authorization(proxy))
@@ -151,6 +161,17 @@ def _tls_context(bundle: str) -> ssl.SSLContext:
     )
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _proxy_address(proxy: str) -> tuple[str, int]:
+    try:
+        url = _proxy_url(proxy)
+        host, port = url.hostname, url.port or _PORTS["http"]
+    except ValueError as error:
+        raise ProxyFailed("its address is not valid") from error
+    if url.scheme != "http" or not host:
+        raise ProxyFailed("only http:// proxies are supported")
+    return host, port
 
 
 def _proxy_url(proxy: str) -> SplitResult:

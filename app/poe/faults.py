@@ -16,7 +16,7 @@ from app import errors
 from app.errors import ApiError
 from app.poe.events import Error
 
-_TEXT_LIMIT = 2000  # characters of Poe's words that are shown
+_TEXT_LIMIT = 20_000  # characters of Poe's words that are looked at
 
 # In this order: the first that matches decides. An entry's patterns are alternatives.
 _WORDS: tuple[tuple[re.Pattern[str], Callable[[str], ApiError]], ...] = tuple(

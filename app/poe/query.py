@@ -5,6 +5,7 @@ What is not set is absent: ``fastapi_poe`` servers answer 500 to a null.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -38,15 +39,15 @@ def path_segment(bot: str) -> str:
     return quote(bot, safe="")
 
 
-def encode(conversation: Conversation) -> bytes:
-    """The body of ``POST /bot/NAME`` for this conversation."""
+def encode(conversation: Conversation, give_turn: Callable[[], None] = lambda: None) -> bytes:
+    """The body of ``POST /bot/NAME``. ``give_turn`` is called between pieces of work."""
     query: dict[str, Any] = {
         "version": PROTOCOL_VERSION,
         "type": "query",
         "user_id": "",
         "conversation_id": "",
         "message_id": "",
-        "query": _messages(conversation),
+        "query": _messages(conversation, give_turn),
     }
     if conversation.temperature is not None:
         query["temperature"] = conversation.temperature
@@ -57,14 +58,15 @@ def encode(conversation: Conversation) -> bytes:
     return msgspec.json.encode(query)
 
 
-def _messages(conversation: Conversation) -> list[dict[str, Any]]:
-    messages = [_message(message) for message in conversation.messages]
+def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list[dict[str, Any]]:
+    messages = [_message(message, give_turn) for message in conversation.messages]
     if conversation.parameters:
         _bearer(messages)["parameters"] = dict(conversation.parameters)
     return messages
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, give_turn: Callable[[], None]) -> dict[str, Any]:
+    give_turn()
     return {
         "role": _ROLES[message.role],
         "content": message.text,

@@ -49,7 +49,7 @@ def test_a_request_is_decoded():
         stream=True,
         stream_options={"include_usage": True},
     )
-    assert (request.conversation.is_streamed, request.include_usage) == (True, True)
+    assert (request.stream, request.include_usage) == (True, True)
     asked = request.conversation
     assert [(each.role, each.text) for each in asked.messages] == [
         (Role.SYSTEM, "Be brief."),
