@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 from flask import Request
 from gunicorn.http.errors import ParseException
@@ -24,8 +25,10 @@ _WBITS = {
 }  # zlib's: gzip's header, or whichever is there
 
 
-def read_body(request: Request, limit: int) -> bytes:
+def read_body(request: Request, limit: int, give_turn: Callable[[], None]) -> bytes:
     """Read and, if need be, unpack the body: ``limit`` bytes at most, packed and unpacked.
+
+    ``give_turn`` is called between pieces of work.
 
     Raises ``ApiError``: 413 over the limit, 400 for a body that ends early or is broken, 415 for
     one that is no JSON or is packed in an unknown way.
@@ -38,7 +41,7 @@ def read_body(request: Request, limit: int) -> bytes:
     length = request.content_length
     if length is not None and length > limit:
         raise payload_too_large(limit)
-    body = _read(request, limit)
+    body = _read(request, limit, give_turn)
     return _unpack(body, _WBITS[coding], limit) if coding in _WBITS else body
 
 
@@ -50,7 +53,7 @@ def _check_type(request: Request) -> None:
         raise ApiError(415, message, code="unsupported_media_type")
 
 
-def _read(request: Request, limit: int) -> bytes:
+def _read(request: Request, limit: int, give_turn: Callable[[], None]) -> bytes:
     """The body as it is on the wire; chunked or of a known length, the server tells its end."""
     stream = request.environ["wsgi.input"]
     pieces: list[bytes] = []
@@ -59,6 +62,7 @@ def _read(request: Request, limit: int) -> bytes:
         while data := stream.read(min(_READ_SIZE, limit + 1 - size)):
             pieces.append(data)
             size += len(data)
+            give_turn()
             if size > limit:
                 raise payload_too_large(limit)
     except ParseException as error:

@@ -46,7 +46,7 @@ def create_blueprint(
     def create_completion() -> Response:
         key = api_key(request)
         turns = Turns()
-        body = read_body(request, settings.max_request_size)
+        body = read_body(request, settings.max_request_size, turns.give)
         turns.give()
         chat = dialect.decode(body, turns.give)
         turns.give()
