@@ -18,7 +18,7 @@ from app.models.catalog import Catalog
 from app.poe.client import PoeClient
 from app.poe.models import fetch
 from app.settings import Settings
-from app.streaming import wait_readable
+from app.streaming import ReadWaiter
 from app.tokenizer import o200k
 
 
@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    client = PoeClient(settings, wait_readable)
+    client = PoeClient(settings, ReadWaiter)
     catalog = Catalog(partial(fetch, client), time.monotonic, settings.models_cache_seconds)
     completions = Completions(client, o200k(), _slots(settings))
     lifecycle = Lifecycle()

@@ -34,16 +34,62 @@ _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 _poll = monkey.get_original("select", "poll")
 
 
-def wait_readable(connection: socket.socket, seconds: float) -> None:
-    """Wait until a read of ``connection`` brings something. Raises ``TimeoutError``.
+class ReadWaiter:
+    """Waits until a read of one connection brings something. Close it with the connection.
 
-    gevent's sockets read first and wait if nothing was there: a system call in vain for each event
-    of an answer, when there are two that are needed.
+    gevent's sockets read first and wait if nothing was there, with a timer made for each wait: for
+    each event of an answer, a system call and a timer in vain. Here the wait comes first, and one
+    timer looks after all of them.
     """
-    connection.settimeout(seconds)
-    if not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
-        patched: Any = connection
-        patched._wait(patched._read_event)
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._loop = get_hub().loop
+        self._readable = self._loop.io(connection.fileno(), _READABLE)
+        self._timer = self._loop.timer(0.0)
+        self._timer_ends = 0.0  # on the loop's clock; 0: it does not run
+        self._deadline = 0.0
+        self._waiting: greenlet | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Wait. Raises ``TimeoutError`` after ``seconds``, which also bound the read that follows."""
+        connection = self._connection
+        connection.settimeout(seconds)
+        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+            return
+        self._deadline = self._loop.now() + seconds
+        if not 0 < self._timer_ends <= self._deadline:
+            self._set_timer(self._deadline)
+        self._waiting = getcurrent()
+        self._readable.start(self._waiting.switch)
+        try:
+            get_hub().switch()
+        finally:
+            self._waiting = None
+            self._readable.stop()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        for watcher in (self._readable, self._timer):
+            watcher.stop()
+            watcher.close()
+
+    def _set_timer(self, end: float) -> None:
+        self._timer.stop()
+        self._timer.close()
+        self._timer = self._loop.timer(max(0.0, end - self._loop.now()))
+        self._timer.start(self._look)
+        self._timer_ends = end
+
+    def _look(self) -> None:
+        """The timer is over: was that wait's end meant, or has another begun since?"""
+        self._timer_ends = 0.0
+        if self._waiting is None:
+            return
+        if self._deadline > self._loop.now():
+            self._set_timer(self._deadline)
+        else:
+            self._waiting.throw(TimeoutError)
 
 
 class ClientGone(Exception):

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 
 from app import errors
 from app.errors import ApiError
@@ -17,11 +17,19 @@ from app.poe.connections import Connections, ProxyFailed
 from app.poe.wire import COMPRESSIONS, ResponseParser, WireError
 from app.settings import Settings
 
+_READ_SIZE = 65536
 _USER_AGENT = "poe2openai"
 _ERROR_BODY_LIMIT = 65536
 _ERROR_BODY_SECONDS = 10.0
 _MODELS_LIMIT = 64 * 1024 * 1024
 _MODELS_SECONDS = 30.0
+
+
+class Waiter(Protocol):
+    """Waits until a read of its connection brings something; raises ``TimeoutError`` after ``seconds``."""
+
+    def wait(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
 
 
 class QueryFailed(Exception):
@@ -36,13 +44,12 @@ class QueryFailed(Exception):
 class PoeClient:
     """Talks to one Poe, over kept-alive connections that all of a worker's requests share."""
 
-    def __init__(self, settings: Settings, wait_readable: Callable[[socket.socket, float], None]) -> None:
+    def __init__(self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter]) -> None:
+        self._make_waiter = make_waiter
         self._connect_timeout = settings.connect_timeout_seconds
         self._first_byte_timeout = settings.first_byte_timeout_seconds
         self._idle_timeout = settings.idle_timeout_seconds
-        self._connections = Connections(
-            settings.poe_base_url, settings.connect_timeout_seconds, wait_readable
-        )
+        self._connections = Connections(settings.poe_base_url, settings.connect_timeout_seconds)
 
     def ask(self, segment: str, body: bytes, key: str, wait_for_start: Callable[[], bool]) -> Answer:
         """Send a query to the bot whose name is the path segment ``segment``.
@@ -101,7 +108,8 @@ class PoeClient:
         except BaseException:
             connection.close()
             raise
-        answer = Answer(connection, self._connections, first_byte_timeout, self._idle_timeout)
+        waiter = self._make_waiter(connection)
+        answer = Answer(connection, waiter, self._connections, first_byte_timeout, self._idle_timeout)
         try:
             answer.send(request)
             answer.read_head()
@@ -129,9 +137,15 @@ class Answer:
     """A response, read as it comes. Close it: that is what ends the query."""
 
     def __init__(
-        self, connection: socket.socket, pool: Connections, first_byte_timeout: float, idle_timeout: float
+        self,
+        connection: socket.socket,
+        waiter: Waiter,
+        pool: Connections,
+        first_byte_timeout: float,
+        idle_timeout: float,
     ) -> None:
         self._connection: socket.socket | None = connection
+        self._waiter = waiter
         self._pool = pool
         self._parser = ResponseParser()
         self._first_byte_timeout = first_byte_timeout
@@ -236,6 +250,7 @@ class Answer:
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        self._waiter.close()
         if self._parser.complete and self._parser.reusable:
             self._pool.give_back(connection)
         else:
@@ -248,8 +263,10 @@ class Answer:
         return self._connection
 
     def _receive(self, seconds: float) -> bytes:
+        connection = self._open_connection()
         try:
-            return self._pool.receive(self._open_connection(), seconds)
+            self._waiter.wait(seconds)
+            return connection.recv(_READ_SIZE)
         except TimeoutError as error:
             if self._has_begun:
                 raise QueryFailed(idle_timeout(self._idle_timeout)) from error

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -21,7 +21,6 @@ from requests.utils import select_proxy
 
 from app.poe.wire import HEAD_LIMIT, ResponseParser, WireError
 
-_READ_SIZE = 65536
 _KEPT = 512  # idle connections
 _IDLE_SECONDS = 30.0
 _PORTS = {"http": 80, "https": 443}
@@ -32,16 +31,9 @@ class ProxyFailed(OSError):
 
 
 class Connections:
-    """Opens connections to the server of ``base_url`` and keeps those that are given back.
+    """Opens connections to the server of ``base_url`` and keeps those that are given back."""
 
-    ``wait_readable`` sets a connection's time-out in seconds and waits until a read of it brings
-    something; it raises ``TimeoutError``.
-    """
-
-    def __init__(
-        self, base_url: str, connect_timeout: float, wait_readable: Callable[[socket.socket, float], None]
-    ) -> None:
-        self._wait_readable = wait_readable
+    def __init__(self, base_url: str, connect_timeout: float) -> None:
         url = urlsplit(base_url)
         self._is_tls = url.scheme == "https"
         self._host = url.hostname or ""
@@ -82,14 +74,6 @@ class Connections:
         connection.close()
         return self.take()
 
-    def receive(self, connection: socket.socket, seconds: float) -> bytes:
-        """What one read of ``connection`` brings; empty if the server has closed it.
-
-        Raises ``TimeoutError`` after ``seconds`` of silence, or another ``OSError``.
-        """
-        self._wait_readable(connection, seconds)
-        return connection.recv(_READ_SIZE)
-
     def give_back(self, connection: socket.socket) -> None:
         """Keep a connection on which nothing is under way."""
         if len(self._idle) < _KEPT:
@@ -116,7 +100,7 @@ class Connections:
             raise
 
     def _reach(self, host: str, port: int) -> socket.socket:
-        connection = socket.create_connection((host, port), self._timeout)
+        connection = _connect(host, port, self._timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
@@ -151,6 +135,21 @@ class Connections:
             parser.close()
         if not 200 <= parser.status < 300:
             raise ProxyFailed(f"the proxy refused the connection with status {parser.status}")
+
+
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return socket.create_connection((host, port), timeout)
+    connection = socket.socket(socket.AF_INET)  # an address: there is no name to look up, in a thread
+    try:
+        connection.settimeout(timeout)
+        connection.connect((host, port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _tls_context(bundle: str) -> ssl.SSLContext:
