@@ -87,7 +87,9 @@ def _is_http_url(text: str) -> bool:
     parts = urlsplit(text)
     _ = parts.port  # raises ValueError for a port that is no number
     usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query
-    return bool(usable) and parts.username is None and not parts.fragment and " " not in text
+    return (
+        bool(usable) and parts.username is None and not parts.fragment and text.isascii() and " " not in text
+    )
 
 
 def _http_url() -> Kind:
