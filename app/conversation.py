@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -38,16 +38,53 @@ class AttachmentPart(Struct, frozen=True):
     format: str | None = None
 
 
+class ToolCall(Struct, frozen=True):
+    """A call that the assistant made. ``arguments`` is JSON, as the client gave it back."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class Message(Struct, frozen=True):
-    """One message: its parts in the order in which the client sent them."""
+    """One message: its parts in the order in which the client sent them.
+
+    ``tool_calls`` are an assistant's; ``tool_call_id`` says which of them a tool's message answers,
+    ``name`` the tool's name where the client gives it.
+    """
 
     role: Role
     parts: Sequence[TextPart | AttachmentPart] = ()
+    tool_calls: Sequence[ToolCall] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
 
     @property
     def text(self) -> str:
         """The text parts, a blank line between two of them."""
         return "\n\n".join(part.text for part in self.parts if isinstance(part, TextPart) and part.text)
+
+
+class Tool(Struct, frozen=True):
+    """A tool that the client offers. ``parameters`` is a JSON Schema."""
+
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, Any] | None = None
+
+
+class ToolChoice(Struct, frozen=True):
+    """Whether tools may or must be called; ``name`` is the one that must be."""
+
+    mode: Literal["none", "auto", "required"] = "auto"
+    name: str | None = None
+
+
+class ResponseFormat(Struct, frozen=True):
+    """The answer must be JSON: any object, or what fits ``schema`` (a JSON Schema)."""
+
+    schema: Mapping[str, Any] | bool | None = None
+    name: str | None = None
 
 
 class Conversation(Struct, frozen=True, kw_only=True):
@@ -65,3 +102,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     logit_bias: Mapping[str, float] | None = None
     parameters: Mapping[str, Any] = {}
+    tools: Sequence[Tool] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
+    response_format: ResponseFormat | None = None

@@ -32,6 +32,21 @@ class Restart(Struct, frozen=True, gc=False):
     """
 
 
+class ToolCallStart(Struct, frozen=True, gc=False):
+    """A call of a tool begins. ``index`` counts an answer's calls from 0; ``id`` is unique."""
+
+    index: int
+    id: str
+    name: str
+
+
+class ToolCallArguments(Struct, frozen=True, gc=False):
+    """More of a call's arguments; all of them joined are a JSON object."""
+
+    index: int
+    arguments: str
+
+
 class Usage(Struct, frozen=True, gc=False):
     """Tokens of o200k: what the bot saw, what it said, and how much of that was reasoning."""
 
