@@ -25,7 +25,7 @@ class Reasoning(Struct, frozen=True, gc=False):
 
 
 class Restart(Struct, frozen=True, gc=False):
-    """All text and reasoning before this is void: the answer begins anew.
+    """All text and reasoning before this is void: the answer begins anew. Calls stay.
 
     A whole answer forgets what it has; a stream, which cannot take anything back, begins a new
     paragraph. Either way the final answer's text stands in it unbroken.
@@ -54,6 +54,13 @@ class Usage(Struct, frozen=True, gc=False):
     completion_tokens: int
     reasoning_tokens: int
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
 
 class Finish(Struct, frozen=True, gc=False):
     """The end of a good answer. ``reason`` is OpenAI's finish_reason."""
@@ -68,4 +75,4 @@ class Failure(Struct, frozen=True):
     error: ApiError
 
 
-Delta: TypeAlias = Text | Reasoning | Restart | Finish | Failure
+Delta: TypeAlias = Text | Reasoning | Restart | ToolCallStart | ToolCallArguments | Finish | Failure

@@ -16,7 +16,8 @@ from app.api.requests import Record
 from app.completion import Completions, Trace
 from app.conversation import AttachmentPart
 from app.dialects import chat as dialect
-from app.dialects.chat import ChatCompletion, ChatRequest, ChatStream
+from app.dialects.chat import ChatRequest
+from app.dialects.chat_answer import ChatCompletion, ChatStream, render_stream_error
 from app.errors import ApiError, internal_error, invalid_request, stopping
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
@@ -91,7 +92,12 @@ class _Exchange:
 
     def whole(self) -> Response:
         """The answer in one body."""
-        completion = ChatCompletion(self._id, self._created, self._chat.conversation.model)
+        completion = ChatCompletion(
+            self._id,
+            self._created,
+            self._chat.conversation.model,
+            as_functions=self._chat.as_functions,
+        )
         try:
             while not completion.is_over:
                 completion.add(self._take())
@@ -129,8 +135,14 @@ class _Exchange:
 
     def _chunks(self, batch: Sequence[Delta] | None) -> Iterator[bytes]:
         """The bytes of the stream; ``None`` stands for a silence as long as a heartbeat."""
-        model, include_usage = self._chat.conversation.model, self._chat.include_usage
-        stream = ChatStream(self._id, self._created, model, include_usage=include_usage)
+        chat = self._chat
+        stream = ChatStream(
+            self._id,
+            self._created,
+            chat.conversation.model,
+            include_usage=chat.include_usage,
+            as_functions=chat.as_functions,
+        )
         try:
             while True:
                 yield stream.render(batch) if batch else _HEARTBEAT
@@ -145,10 +157,10 @@ class _Exchange:
         except ClientGone:
             return
         except ApiError as error:
-            yield dialect.render_stream_error(error)
+            yield render_stream_error(error)
         except Exception as error:  # noqa: BLE001 - the outermost edge of a stream
             logger.error("request %s failed in its stream: %s", self._record.id, fault(error))
-            yield dialect.render_stream_error(internal_error())
+            yield render_stream_error(internal_error())
 
     def _take(self) -> Sequence[Delta]:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from app.dialects import chat
+from app.dialects import chat_answer
 from app.errors import ApiError, internal_error
 from app.logs import fault, logger
 
@@ -116,7 +116,7 @@ def _allow_origins(response: Response) -> None:
 
 def _render(error: ApiError) -> Response:
     response = Response(
-        chat.render_error(error),
+        chat_answer.render_error(error),
         error.status,
         error.headers,
         content_type="application/json",

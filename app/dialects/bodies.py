@@ -59,19 +59,22 @@ def with_whole_numbers(fields: dict[str, Any], names: tuple[str, ...]) -> dict[s
     }
 
 
-def convert(fields: dict[str, Any], form: type[T]) -> T:
-    """``fields`` as a ``form``. Raises ``ApiError`` (400) whose ``param`` is the wrong field's path."""
+def convert(fields: dict[str, Any], form: type[T], path: str = "") -> T:
+    """``fields``, which stand at ``path``, as a ``form``.
+
+    Raises ``ApiError`` (400) whose ``param`` is the wrong field's path.
+    """
     try:
         return msgspec.convert(fields, form)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from None
+        raise _explained(str(error), path) from None
 
 
-def _explained(text: str) -> ApiError:
+def _explained(text: str, prefix: str) -> ApiError:
     """Msgspec's words with the path as OpenAI writes it: ``messages[0].content``."""
     found = _PATH.match(text)
     what = found["what"] if found else text
-    path = found["path"].removeprefix(".") if found else ""
+    path = (prefix + (found["path"] if found else "")).removeprefix(".")
     missing = _MISSING.match(what)
     if missing:
         path = f"{path}.{missing['name']}" if path else missing["name"]

@@ -1,4 +1,4 @@
-"""Chat: OpenAI's Chat Completions API, decoded and rendered.
+"""Chat: a request of OpenAI's Chat Completions API, decoded. ``chat_answer`` renders what comes back.
 
 https://platform.openai.com/docs/api-reference/chat. What becomes of each field of a request stands
 in docs/api.md.
@@ -6,16 +6,14 @@ in docs/api.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, assert_never
 
-import msgspec
 from msgspec import Meta, Struct
 
-from app.answer.deltas import Delta, Failure, Finish, Reasoning, Restart, Text, Usage
-from app.conversation import AttachmentPart, Conversation, Message, Role, TextPart
-from app.dialects import bodies, parameters
-from app.errors import ApiError, invalid_request
+from app.conversation import AttachmentPart, Conversation, Message, ResponseFormat, Role, TextPart, ToolCall
+from app.dialects import bodies, chat_tools, parameters
+from app.errors import invalid_request
 
 # The request, as far as its types are checked.
 
@@ -66,10 +64,31 @@ _Part = _TextPart | _ImagePart | _FilePart | _AudioPart | _VideoPart | _RefusalP
 class _Message(Struct):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[_Part] | None = None
+    name: str | None = None
+    tool_calls: list[chat_tools.Call] | None = None
+    tool_call_id: str | None = None
+    function_call: chat_tools.CalledFunction | None = None
 
 
 class _StreamOptions(Struct):
     include_usage: bool | None = None
+
+
+class _TextFormat(Struct, tag_field="type", tag="text"):
+    pass
+
+
+class _ObjectFormat(Struct, tag_field="type", tag="json_object"):
+    pass
+
+
+class _NamedSchema(Struct):
+    schema: dict[str, Any] | bool
+    name: str | None = None
+
+
+class _SchemaFormat(Struct, tag_field="type", tag="json_schema"):
+    json_schema: _NamedSchema
 
 
 _Positive = Annotated[int, Meta(ge=1)]
@@ -86,6 +105,12 @@ class _Request(Struct):
     max_completion_tokens: _Positive | None = None
     n: int | None = None
     logit_bias: dict[str, float] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    functions: list[chat_tools.Function] | None = None
+    function_call: str | dict[str, Any] | None = None
+    response_format: _TextFormat | _ObjectFormat | _SchemaFormat | None = None
     extra_body: dict[str, Any] | None = None
 
 
@@ -105,10 +130,10 @@ _ROLES = {
 _NOT_PARAMETERS = frozenset(
     {
         *("model", "messages", "stream", "stream_options", "temperature", "stop", "n", "logit_bias"),
-        *("max_tokens", "max_completion_tokens", "extra_body"),
+        *("max_tokens", "max_completion_tokens", "extra_body", "response_format"),
+        *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"),
         *("top_p", "seed", "user", "store", "metadata", "presence_penalty", "frequency_penalty"),
-        *("logprobs", "top_logprobs", "response_format", "tools", "tool_choice", "parallel_tool_calls"),
-        *("functions", "function_call", "service_tier", "modalities", "audio", "prediction"),
+        *("logprobs", "top_logprobs", "service_tier", "modalities", "audio", "prediction"),
         *("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "web_search_options"),
         *("prompt_cache_options", "moderation"),
     }
@@ -116,11 +141,12 @@ _NOT_PARAMETERS = frozenset(
 
 
 class ChatRequest(Struct, frozen=True):
-    """A decoded request: what to ask, and how to answer."""
+    """A decoded request: what to ask, and how to answer. ``as_functions``: calls in the deprecated form."""
 
     conversation: Conversation
     stream: bool
     include_usage: bool
+    as_functions: bool = False
 
 
 def decode(body: bytes, give_turn: Callable[[], None] = lambda: None) -> ChatRequest:
@@ -140,6 +166,7 @@ def decode(body: bytes, give_turn: Callable[[], None] = lambda: None) -> ChatReq
     if request.n not in (None, 1):
         raise invalid_request("n must be 1: Poe gives one answer a query.", "n", "unsupported_value")
     stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
+    offer = _offer(request)
     conversation = Conversation(
         model=request.model,
         messages=[_message(message, index, give_turn) for index, message in enumerate(request.messages)],
@@ -148,9 +175,29 @@ def decode(body: bytes, give_turn: Callable[[], None] = lambda: None) -> ChatReq
         max_tokens=request.max_completion_tokens or request.max_tokens,
         logit_bias=request.logit_bias or None,
         parameters=parameters.pick(fields, _NOT_PARAMETERS),
+        tools=offer.tools,
+        tool_choice=offer.choice,
+        parallel_tool_calls=offer.parallel,
+        response_format=_response_format(request),
     )
-    options = request.stream_options
-    return ChatRequest(conversation, bool(request.stream), bool(options and options.include_usage))
+    include_usage = bool(request.stream_options and request.stream_options.include_usage)
+    return ChatRequest(conversation, bool(request.stream), include_usage, offer.as_functions)
+
+
+def _offer(request: _Request) -> chat_tools.Offer:
+    if request.functions and not request.tools:
+        return chat_tools.offer_of_functions(request.functions, request.function_call)
+    return chat_tools.offer(request.tools, request.tool_choice, parallel=request.parallel_tool_calls)
+
+
+def _response_format(request: _Request) -> ResponseFormat | None:
+    match request.response_format:
+        case _SchemaFormat(named):
+            return ResponseFormat(named.schema, named.name)
+        case _ObjectFormat():
+            return ResponseFormat()
+        case _:
+            return None
 
 
 def _message(message: _Message, index: int, give_turn: Callable[[], None]) -> Message:
@@ -163,7 +210,21 @@ def _message(message: _Message, index: int, give_turn: Callable[[], None]) -> Me
     else:
         path = f"messages[{index}].content"
         parts = [_part(part, f"{path}[{number}]") for number, part in enumerate(content)]
-    return Message(_ROLES[message.role], parts)
+    match role := _ROLES[message.role]:
+        case Role.ASSISTANT:
+            return Message(role, parts, _calls(message, f"messages[{index}]"))
+        case Role.TOOL:
+            return Message(role, parts, tool_call_id=message.tool_call_id, name=message.name)
+        case _:
+            return Message(role, parts)
+
+
+def _calls(message: _Message, path: str) -> list[ToolCall]:
+    given = enumerate(message.tool_calls or ())
+    calls = [chat_tools.call(call, f"{path}.tool_calls[{number}]") for number, call in given]
+    if message.function_call is not None and not calls:
+        calls.append(chat_tools.function_call(message.function_call))
+    return calls
 
 
 def _part(part: _Part, path: str) -> TextPart | AttachmentPart:
@@ -186,142 +247,3 @@ def _part(part: _Part, path: str) -> TextPart | AttachmentPart:
             return AttachmentPart("file", source, path, file.filename)
         case _:
             assert_never(part)
-
-
-# The answer.
-
-
-class ChatStream:
-    """Renders deltas as ``chat.completion.chunk`` events, each batch as the bytes of one write.
-
-    ``id``, ``created`` (seconds) and ``model`` are the same on every chunk.
-    """
-
-    def __init__(self, id: str, created: int, model: str, *, include_usage: bool) -> None:
-        self._include_usage = include_usage
-        head = {
-            "id": id,
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": model,
-        }
-        self._head = msgspec.json.encode(head)[:-1]
-        choice = b'data: %b,"choices":[{"index":0,"delta":' % self._head
-        self._text = choice + b'{"content":'
-        self._reasoning = choice + b'{"reasoning_content":'
-        self._end_of_delta = b'},"logprobs":null,"finish_reason":null}]}\n\n'
-        self._choice = choice
-        self._has_begun = False
-        self._has_text = False
-
-    def render(self, deltas: Sequence[Delta]) -> bytes:
-        """The chunks for a batch; the first carries the role, the end its usage and ``[DONE]``."""
-        encode, end = msgspec.json.encode, self._end_of_delta
-        chunks: list[bytes] = []
-        for delta in deltas:
-            match delta:
-                case Text(text):
-                    chunks += (self._text, encode(text), end)
-                    self._has_text = True
-                case Reasoning(text):
-                    chunks += (self._reasoning, encode(text), end)
-                case Restart():
-                    if self._has_text:
-                        chunks += (self._text, b'"\\n\\n"', end)
-                case Finish(reason, usage):
-                    chunks.append(self._finish(reason, usage))
-                case Failure(error):
-                    chunks.append(render_stream_error(error))
-                case _:
-                    assert_never(delta)
-        if chunks and not self._has_begun:
-            self._has_begun = True
-            chunks[:0] = (self._choice, b'{"role":"assistant","content":""', end)
-        return b"".join(chunks)
-
-    def _finish(self, reason: str, usage: Usage) -> bytes:
-        end = b'%b{},"logprobs":null,"finish_reason":"%b"}]}\n\n' % (
-            self._choice,
-            reason.encode(),
-        )
-        if self._include_usage:
-            counted = msgspec.json.encode(_usage(usage))
-            end += b'data: %b,"choices":[],"usage":%b}\n\n' % (self._head, counted)
-        return end + b"data: [DONE]\n\n"
-
-
-def render_stream_error(error: ApiError) -> bytes:
-    """A failure in the middle of a stream: every client raises on it, none takes it for an end."""
-    return b"data: %b\n\ndata: [DONE]\n\n" % render_error(error)
-
-
-def render_error(error: ApiError) -> bytes:
-    """OpenAI's error body."""
-    fields = {
-        "message": error.message,
-        "type": error.type,
-        "param": error.param,
-        "code": error.code,
-    }
-    return msgspec.json.encode({"error": fields})
-
-
-class ChatCompletion:
-    """Collects deltas and renders them as one ``chat.completion``."""
-
-    def __init__(self, id: str, created: int, model: str) -> None:
-        self._head = {
-            "id": id,
-            "object": "chat.completion",
-            "created": created,
-            "model": model,
-        }
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._finish: Finish | None = None
-
-    def add(self, deltas: Sequence[Delta]) -> None:
-        """Take a batch. Raises the ``ApiError`` of a ``Failure``."""
-        for delta in deltas:
-            match delta:
-                case Text(text):
-                    self._text.append(text)
-                case Reasoning(text):
-                    self._reasoning.append(text)
-                case Restart():
-                    self._text.clear()
-                    self._reasoning.clear()
-                case Finish():
-                    self._finish = delta
-                case Failure(error):
-                    raise error
-                case _:
-                    assert_never(delta)
-
-    @property
-    def is_over(self) -> bool:
-        return self._finish is not None
-
-    def render(self) -> bytes:
-        """The body, once the completion is over."""
-        assert self._finish is not None
-        message = {"role": "assistant", "content": "".join(self._text), "refusal": None}
-        if self._reasoning:
-            message["reasoning_content"] = "".join(self._reasoning)
-        choice = {
-            "index": 0,
-            "message": message,
-            "logprobs": None,
-            "finish_reason": self._finish.reason,
-        }
-        return msgspec.json.encode(self._head | {"choices": [choice], "usage": _usage(self._finish.usage)})
-
-
-def _usage(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-    }

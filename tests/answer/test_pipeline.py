@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.answer.deltas import Finish, Reasoning, Usage
 from app.answer.deltas import Text as Delta
 from app.answer.pipeline import Pipeline
-from app.dialects.chat import ChatCompletion, ChatStream
+from app.dialects.chat_answer import ChatCompletion, ChatStream
 from app.poe.events import Event, EventReader, File, Replace, Text
 from app.poe.sse import EventStreamDecoder
 from app.tokenizer import o200k

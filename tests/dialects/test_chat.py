@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.answer.deltas import Delta, Failure, Finish, Reasoning, Restart, Text, Usage
 from app.conversation import AttachmentPart, Conversation, Role, TextPart
-from app.dialects import chat
+from app.dialects import chat, chat_answer
 from app.errors import ApiError, rate_limited
 
 USER = {"role": "user", "content": "hi"}
@@ -302,7 +302,7 @@ PARAMETERS = {
             "frequency_penalty": 0,
             "logprobs": True,
             "service_tier": "auto",
-            "response_format": {},
+            "response_format": {"type": "text"},
             "tools": [],
         },
         {},
@@ -360,7 +360,7 @@ def decode_or_refuse(body: bytes) -> chat.ChatRequest | None:
     except ApiError as refused:
         error = refused
     assert error.status == 400
-    assert json.loads(chat.render_error(error))["error"]["message"] == error.message
+    assert json.loads(chat_answer.render_error(error))["error"]["message"] == error.message
     return None
 
 
@@ -404,7 +404,7 @@ def test_text_reaches_the_conversation_as_it_is(text: str):
 
 
 def stream(*batches: Sequence[Delta], include_usage: bool = False) -> list[bytes]:
-    renderer = chat.ChatStream("id-1", 1700000000, "the bot", include_usage=include_usage)
+    renderer = chat_answer.ChatStream("id-1", 1700000000, "the bot", include_usage=include_usage)
     return [renderer.render(batch) for batch in batches]
 
 
@@ -415,7 +415,7 @@ def events(written: bytes) -> list[Any]:
 
 
 def whole(*batches: Sequence[Delta]) -> dict[str, Any]:
-    renderer = chat.ChatCompletion("id-1", 1700000000, "the bot")
+    renderer = chat_answer.ChatCompletion("id-1", 1700000000, "the bot")
     for batch in batches:
         renderer.add(batch)
     return json.loads(renderer.render())
@@ -520,14 +520,14 @@ def test_a_restart_empties_a_whole_answer():
 
 def test_a_failure_of_a_whole_answer_is_raised():
     error = rate_limited("Slow down.")
-    completion = chat.ChatCompletion("id-1", 0, "bot")
+    completion = chat_answer.ChatCompletion("id-1", 0, "bot")
     with pytest.raises(ApiError) as raised:
         completion.add([Text("a"), Failure(error)])
     assert raised.value is error
 
 
 def test_a_whole_answer_is_over_with_its_finish():
-    completion = chat.ChatCompletion("id-1", 0, "bot")
+    completion = chat_answer.ChatCompletion("id-1", 0, "bot")
     completion.add([Text("a")])
     assert not completion.is_over
     completion.add([Finish("stop", USAGE)])
@@ -540,7 +540,7 @@ _DELTAS = st.lists(st.builds(Text, st.text()) | st.builds(Reasoning, st.text()),
 @given(_DELTAS, st.text(max_size=10), st.integers(1, 6))
 def test_streamed_and_whole_are_the_same_and_survive_any_text(deltas: list[Delta], model: str, size: int):
     items = [*deltas, Finish("stop", USAGE)]
-    renderer = chat.ChatStream("id-1", 1, model, include_usage=False)
+    renderer = chat_answer.ChatStream("id-1", 1, model, include_usage=False)
     written = b"".join(renderer.render(items[start : start + size]) for start in range(0, len(items), size))
     *chunks, done = events(written)
     assert done == "[DONE]"
@@ -553,7 +553,7 @@ def test_streamed_and_whole_are_the_same_and_survive_any_text(deltas: list[Delta
 
 @given(st.text(), st.none() | st.text())
 def test_any_error_is_rendered(message: str, param: str | None):
-    error = json.loads(chat.render_error(ApiError(400, message, param=param)))["error"]
+    error = json.loads(chat_answer.render_error(ApiError(400, message, param=param)))["error"]
     assert error == {"message": message, "type": "invalid_request_error", "param": param, "code": None}
 
 

@@ -1,0 +1,244 @@
+"""Chat's answers: deltas as OpenAI's chat completions, streamed or whole; and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import msgspec
+
+from app.answer.deltas import (
+    Delta,
+    Failure,
+    Finish,
+    Reasoning,
+    Restart,
+    Text,
+    ToolCallArguments,
+    ToolCallStart,
+    Usage,
+)
+from app.errors import ApiError
+
+_CALLED = "tool_calls"  # the finish_reason of an answer that calls tools
+
+
+@dataclass
+class _Call:
+    """A call of a whole answer, as far as it has come."""
+
+    id: str
+    name: str
+    arguments: list[str] = field(default_factory=list)
+
+    def function(self) -> dict[str, str]:
+        return {"name": self.name, "arguments": "".join(self.arguments) or "{}"}
+
+
+class _ToolCalls:
+    """Calls as OpenAI writes them today. Of a stream's deltas the last brace is left open."""
+
+    finish_reason = _CALLED
+
+    def start(self, call: ToolCallStart) -> bytes:
+        encode = msgspec.json.encode
+        function = b'{"name":%b,"arguments":""}' % encode(call.name)
+        return b'{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":%b}]' % (
+            call.index,
+            encode(call.id),
+            function,
+        )
+
+    def arguments(self, piece: ToolCallArguments) -> bytes:
+        arguments = msgspec.json.encode(piece.arguments)
+        return b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]' % (piece.index, arguments)
+
+    def whole(self, calls: Sequence[_Call]) -> dict[str, Any]:
+        return {
+            "tool_calls": [{"id": call.id, "type": "function", "function": call.function()} for call in calls]
+        }
+
+
+class _FunctionCall:
+    """The deprecated form, in which an answer has one call: that with which it begins."""
+
+    finish_reason = "function_call"
+
+    def __init__(self) -> None:
+        self._index: int | None = None
+
+    def start(self, call: ToolCallStart) -> bytes:
+        if self._index is not None:
+            return b""
+        self._index = call.index
+        return b'{"function_call":{"name":%b,"arguments":""}' % msgspec.json.encode(call.name)
+
+    def arguments(self, piece: ToolCallArguments) -> bytes:
+        if piece.index != self._index:
+            return b""
+        return b'{"function_call":{"arguments":%b}' % msgspec.json.encode(piece.arguments)
+
+    def whole(self, calls: Sequence[_Call]) -> dict[str, Any]:
+        return {"function_call": calls[0].function()}
+
+
+def _form(*, as_functions: bool) -> _ToolCalls | _FunctionCall:
+    return _FunctionCall() if as_functions else _ToolCalls()
+
+
+class ChatStream:
+    """Renders deltas as ``chat.completion.chunk`` events, each batch as the bytes of one write.
+
+    ``id``, ``created`` (seconds) and ``model`` are the same on every chunk. ``as_functions``: a call
+    is written in the deprecated form.
+    """
+
+    def __init__(
+        self, id: str, created: int, model: str, *, include_usage: bool, as_functions: bool = False
+    ) -> None:
+        self._include_usage = include_usage
+        self._calls = _form(as_functions=as_functions)
+        head = {
+            "id": id,
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": model,
+        }
+        self._head = msgspec.json.encode(head)[:-1]
+        choice = b'data: %b,"choices":[{"index":0,"delta":' % self._head
+        self._text = choice + b'{"content":'
+        self._reasoning = choice + b'{"reasoning_content":'
+        self._end_of_delta = b'},"logprobs":null,"finish_reason":null}]}\n\n'
+        self._choice = choice
+        self._has_begun = False
+        self._has_text = False
+
+    def render(self, deltas: Sequence[Delta]) -> bytes:
+        """The chunks for a batch; the first carries the role, the end its usage and ``[DONE]``."""
+        encode, end = msgspec.json.encode, self._end_of_delta
+        chunks: list[bytes] = []
+        for delta in deltas:
+            match delta:
+                case Text(text):
+                    chunks += (self._text, encode(text), end)
+                    self._has_text = True
+                case Reasoning(text):
+                    chunks += (self._reasoning, encode(text), end)
+                case Restart():
+                    if self._has_text:
+                        chunks += (self._text, b'"\\n\\n"', end)
+                case ToolCallStart():
+                    chunks += self._call(self._calls.start(delta))
+                case ToolCallArguments():
+                    chunks += self._call(self._calls.arguments(delta))
+                case Finish(reason, usage):
+                    chunks.append(self._finish(reason, usage))
+                case Failure(error):
+                    chunks.append(render_stream_error(error))
+                case _:
+                    assert_never(delta)
+        if chunks and not self._has_begun:
+            self._has_begun = True
+            content = b"null" if isinstance(deltas[0], ToolCallStart) else b'""'
+            chunks[:0] = (self._choice, b'{"role":"assistant","content":', content, end)
+        return b"".join(chunks)
+
+    def _call(self, delta: bytes) -> tuple[bytes, ...]:
+        return (self._choice, delta, self._end_of_delta) if delta else ()
+
+    def _finish(self, reason: str, usage: Usage) -> bytes:
+        reason = self._calls.finish_reason if reason == _CALLED else reason
+        end = b'%b{},"logprobs":null,"finish_reason":"%b"}]}\n\n' % (self._choice, reason.encode())
+        if self._include_usage:
+            counted = msgspec.json.encode(_usage(usage))
+            end += b'data: %b,"choices":[],"usage":%b}\n\n' % (self._head, counted)
+        return end + b"data: [DONE]\n\n"
+
+
+def render_stream_error(error: ApiError) -> bytes:
+    """A failure in the middle of a stream: every client raises on it, none takes it for an end."""
+    return b"data: %b\n\ndata: [DONE]\n\n" % render_error(error)
+
+
+def render_error(error: ApiError) -> bytes:
+    """OpenAI's error body."""
+    fields = {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+    return msgspec.json.encode({"error": fields})
+
+
+class ChatCompletion:
+    """Collects deltas and renders them as one ``chat.completion``. ``as_functions`` as with a stream."""
+
+    def __init__(self, id: str, created: int, model: str, *, as_functions: bool = False) -> None:
+        self._form = _form(as_functions=as_functions)
+        self._head = {
+            "id": id,
+            "object": "chat.completion",
+            "created": created,
+            "model": model,
+        }
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: dict[int, _Call] = {}
+        self._finish: Finish | None = None
+
+    def add(self, deltas: Sequence[Delta]) -> None:
+        """Take a batch. Raises the ``ApiError`` of a ``Failure``."""
+        for delta in deltas:
+            match delta:
+                case Text(text):
+                    self._text.append(text)
+                case Reasoning(text):
+                    self._reasoning.append(text)
+                case Restart():
+                    self._text.clear()
+                    self._reasoning.clear()
+                case ToolCallStart(index, id, name):
+                    self._calls[index] = _Call(id, name)
+                case ToolCallArguments(index, arguments):
+                    self._calls[index].arguments.append(arguments)
+                case Finish():
+                    self._finish = delta
+                case Failure(error):
+                    raise error
+                case _:
+                    assert_never(delta)
+
+    @property
+    def is_over(self) -> bool:
+        return self._finish is not None
+
+    def render(self) -> bytes:
+        """The body, once the completion is over."""
+        assert self._finish is not None
+        text, reason = "".join(self._text), self._finish.reason
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if self._reasoning:
+            message["reasoning_content"] = "".join(self._reasoning)
+        if self._calls:
+            message |= {"content": text or None} | self._form.whole(list(self._calls.values()))
+        if reason == _CALLED:
+            reason = self._form.finish_reason
+        choice = {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": reason,
+        }
+        return msgspec.json.encode(self._head | {"choices": [choice], "usage": _usage(self._finish.usage)})
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
