@@ -79,6 +79,11 @@ def bad_upstream(message: str) -> ApiError:
     return ApiError(502, message, "upstream_error", "upstream_error")
 
 
+def tool_call_missing(message: str) -> ApiError:
+    """502: a call was required, and the bot made none, twice."""
+    return ApiError(502, message, "upstream_error", "tool_call_missing", param="tool_choice")
+
+
 def overloaded(message: str, retry_after: str | None = None) -> ApiError:
     """503: Poe, or the bot, is busy."""
     return ApiError(

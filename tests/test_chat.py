@@ -151,7 +151,7 @@ def test_a_real_server_accepts_what_is_sent(client: openai.OpenAI) -> None:
         ("system", "D"),
         ("user", "U"),
         ("bot", ""),
-        ("tool", "T"),
+        ("user", '<tool_result id="c">\nT\n</tool_result>'),
         ("user", "last"),
     ]
     assert received["query"][-1]["parameters"] == {"thinking_budget": 1024}

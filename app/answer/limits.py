@@ -1,16 +1,20 @@
 """Limits: stop strings and the bound on tokens, kept here because bots ignore them.
 
 Holds: text that may be the start of a stop string; and, once the bound on tokens is so near that
-the text at hand might cross it, the word that is not over yet.
+the text at hand might cross it, the word that is not over yet. A call ends both waits. Calls
+themselves are not limited: half a call is of no use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import TypeAlias
 
-from app.answer.deltas import Reasoning, Restart, Text
+from app.answer.deltas import Reasoning, Restart, Text, ToolCallArguments, ToolCallStart
 from app.answer.tokens import UNBROKEN_LIMIT, Tokenizer, last_boundary, slices
+
+_Item: TypeAlias = Text | Reasoning | Restart | ToolCallStart | ToolCallArguments
 
 _HALF_CHARACTER = 3  # tokens at most that may hold a part of a character whose rest is cut off
 
@@ -26,19 +30,23 @@ class StopStrings:
         self._held = ""
         self.finish_reason: str | None = None
 
-    def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> list[Text | Reasoning | Restart]:
-        passed: list[Text | Reasoning | Restart] = []
+    def feed(self, batch: Sequence[_Item]) -> list[_Item]:
+        passed: list[_Item] = []
         for item in batch:
             if self.finish_reason:
                 break
             if type(item) is Text:
                 self._read(item.text, passed)
-            else:
-                self._held = "" if type(item) is Restart else self._held
+                continue
+            if type(item) is Restart:
+                self._held = ""
+            elif type(item) is ToolCallStart:
+                passed += self.finish()
+            if not self.finish_reason:
                 passed.append(item)
         return passed
 
-    def finish(self) -> list[Text | Reasoning | Restart]:
+    def finish(self) -> list[_Item]:
         """The answer is over: nothing completes a stop string any more."""
         held, self._held = self._held, ""
         found = [index for index in (held.find(stop) for stop in self._stop) if index >= 0]
@@ -47,7 +55,7 @@ class StopStrings:
         text = held[: min(found, default=len(held))]
         return [Text(text)] if text else []
 
-    def _read(self, text: str, passed: list[Text | Reasoning | Restart]) -> None:
+    def _read(self, text: str, passed: list[_Item]) -> None:
         text = self._held + text
         found = [index for index in (text.find(stop) for stop in self._stop) if index >= 0]
         end = min(found, default=len(text))
@@ -92,8 +100,8 @@ class MaxTokens:
         self._unbroken = 0  # how much of it is known to hold no boundary
         self._shown = 0  # how much of it went on
 
-    def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> list[Text | Reasoning | Restart]:
-        passed: list[Text | Reasoning | Restart] = []
+    def feed(self, batch: Sequence[_Item]) -> list[_Item]:
+        passed: list[_Item] = []
         for item in batch:
             if self.finish_reason:
                 break
@@ -103,19 +111,23 @@ class MaxTokens:
                 continue
             if not isinstance(item, self._kind):
                 self._count(len(self._open), passed)
+            if self.finish_reason:
+                break
+            if isinstance(item, (Text, Reasoning)):
                 self._kind = type(item)
-            if not self.finish_reason:
                 self._read(item.text, passed)
+            else:
+                passed.append(item)
         return passed
 
-    def finish(self) -> list[Text | Reasoning | Restart]:
+    def finish(self) -> list[_Item]:
         """The answer is over, and with it the last word."""
-        passed: list[Text | Reasoning | Restart] = []
+        passed: list[_Item] = []
         if not self.finish_reason:
             self._count(len(self._open), passed)
         return passed
 
-    def _read(self, text: str, passed: list[Text | Reasoning | Restart]) -> None:
+    def _read(self, text: str, passed: list[_Item]) -> None:
         self._open += text
         self._open_bytes += len(text.encode())
         while not self.finish_reason and (not self._fits() or len(self._open) >= UNBROKEN_LIMIT):
@@ -131,7 +143,7 @@ class MaxTokens:
         """Whether all open text is sure to be within the bound: a token has a byte at least."""
         return self._counted + self._open_bytes + _HALF_CHARACTER <= self._limit
 
-    def _count(self, end: int, passed: list[Text | Reasoning | Restart]) -> None:
+    def _count(self, end: int, passed: list[_Item]) -> None:
         """Count the open text up to ``end``, and end the answer in it if the limit is there."""
         closed = self._open[:end]
         count = sum(self._tokenizer.count(piece) for piece in slices(closed))
@@ -157,7 +169,7 @@ class MaxTokens:
             except ValueError:
                 tokens.pop()
 
-    def _show(self, end: int, passed: list[Text | Reasoning | Restart]) -> None:
+    def _show(self, end: int, passed: list[_Item]) -> None:
         if end > self._shown:
             passed.append(self._kind(self._open[self._shown : end]))
             self._shown = end

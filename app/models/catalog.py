@@ -14,12 +14,16 @@ from msgspec import Struct
 
 from app.errors import ApiError, bad_upstream
 from app.logs import logger
+from app.tools.ways import Mode, Way
 
 _RETRY_SECONDS = 10.0  # between attempts in the background while Poe is down
 
 
 class Model(Struct, frozen=True):
-    """A bot as the list tells of it. ``created`` in seconds; ``None`` where Poe says nothing."""
+    """A bot as the list tells of it. ``created`` in seconds; ``None`` where Poe says nothing.
+
+    ``has_tools``: the list says that the bot takes tools by itself.
+    """
 
     id: str
     created: int = 0
@@ -30,6 +34,7 @@ class Model(Struct, frozen=True):
     architecture: Mapping[str, Any] | None = None
     pricing: Mapping[str, Any] | None = None
     parameters: Sequence[str] = ()
+    has_tools: bool = False
 
 
 class Catalog:
@@ -91,6 +96,13 @@ class Catalog:
             _, slash, rest = rest.partition("/")
             if not slash:
                 return name.strip()
+
+    def tools_way(self, bot: str, mode: Mode = "auto") -> Way:
+        """How tools get to ``bot``, as far as the list is known at this moment."""
+        if mode != "auto":
+            return mode
+        model = self._by_name.get(bot.casefold())
+        return "native" if model is not None and model.has_tools else "xml"
 
     def refresh_in_background(self) -> None:
         """See to it that the list is fresh soon."""

@@ -8,7 +8,7 @@ of the future) is left out; what is broken is left out and counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -19,6 +19,15 @@ class Text(Struct, frozen=True, gc=False):
     """``text``, or the text of a ``json`` event: appended to the answer."""
 
     text: str
+
+
+class ToolCallPiece(Struct, frozen=True, gc=False):
+    """A piece of a call of a tool, out of a ``json`` event, with what of it came."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
 
 
 class Replace(Struct, frozen=True, gc=False):
@@ -48,7 +57,8 @@ class Done(Struct, frozen=True, gc=False):
     """``done``: nothing follows that matters."""
 
 
-Event: TypeAlias = Text | Replace | File | Error | Done
+Event: TypeAlias = Text | ToolCallPiece | Replace | File | Error | Done
+_Decode: TypeAlias = Callable[[bytes], "Event | list[Event] | None"]
 
 
 class _TextData(Struct, gc=False):
@@ -82,13 +92,15 @@ class EventReader:
                 event = decode(data)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 event = self._mend(decode, data)
-            if event is not None:
+            if isinstance(event, list):
+                events += event
+            elif event is not None:
                 events.append(event)
                 if name in _LAST:
                     break
         return events
 
-    def _mend(self, decode: Callable[[bytes], Event | None], data: bytes) -> Event | None:
+    def _mend(self, decode: _Decode, data: bytes) -> Event | list[Event] | None:
         """Try once more with U+FFFD for what is no text: bytes that are not UTF-8, half a pair."""
         try:
             return decode(_SURROGATES.sub(_whole_pair, data.decode("utf-8", "replace")).encode())
@@ -131,22 +143,43 @@ def _file(data: bytes) -> Event | None:
     return msgspec.convert({key: value for key, value in fields.items() if value is not None}, File)
 
 
-def _json(data: bytes) -> Event | None:
-    """The text of an event in the form of OpenAI's chunks: ``choices[0].delta.content``."""
+def _json(data: bytes) -> list[Event]:
+    """What an event in the form of OpenAI's chunks says: ``choices[0].delta``."""
     fields = _object(data)
     choices = fields.get("choices")
     if not isinstance(choices, list) or not _is_first_answer(fields.get("index")):
-        return None
-    text = "".join(_content(choice) for choice in choices)
-    return Text(text) if text else None
+        return []
+    return [event for choice in choices for event in _delta(choice)]
 
 
-def _content(choice: object) -> str:
+def _delta(choice: object) -> Iterator[Event]:
     if not isinstance(choice, dict) or not _is_first_answer(choice.get("index")):
-        return ""
+        return
     delta = choice.get("delta")
-    content = delta.get("content") if isinstance(delta, dict) else None
-    return content if isinstance(content, str) else ""
+    if not isinstance(delta, dict):
+        return
+    content, calls = delta.get("content"), delta.get("tool_calls")
+    if isinstance(content, str) and content:
+        yield Text(content)
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict):
+            yield _piece(call)
+
+
+def _piece(call: dict[str, Any]) -> ToolCallPiece:
+    function = call.get("function")
+    function = function if isinstance(function, dict) else {}
+    index, arguments = call.get("index"), function.get("arguments")
+    return ToolCallPiece(
+        index if isinstance(index, int) else None,
+        _words(call.get("id")),
+        _words(function.get("name")),
+        arguments if isinstance(arguments, str) else "",
+    )
+
+
+def _words(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _error(data: bytes) -> Event | None:
@@ -173,7 +206,7 @@ def _object(data: bytes) -> dict[str, Any]:
     return msgspec.json.decode(data, type=dict[str, Any])
 
 
-_DECODERS: dict[bytes, Callable[[bytes], Event | None]] = {
+_DECODERS: dict[bytes, _Decode] = {
     b"text": _text,
     b"replace_response": _replace,
     b"file": _file,

@@ -12,6 +12,7 @@ from app.models.catalog import Model
 from app.poe.client import PoeClient, QueryFailed
 
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
+_FEATURES = ("supported_features", "supported_parameters")  # lists of words, "tools" among them
 
 
 def fetch(client: PoeClient) -> list[Model]:
@@ -47,6 +48,7 @@ def _model(entry: dict[str, Any]) -> Model:
         architecture=_mapping(entry.get("architecture")),
         pricing=_mapping(entry.get("pricing")),
         parameters=_names(entry.get("parameters")),
+        has_tools=any("tools" in _list(entry.get(name)) for name in _FEATURES),
     )
 
 
@@ -69,6 +71,9 @@ def _mapping(value: object) -> dict[str, Any] | None:
 
 
 def _names(parameters: object) -> Sequence[str]:
-    if not isinstance(parameters, list):
-        return ()
-    return [each["name"] for each in parameters if isinstance(each, dict) and _text(each.get("name"))]
+    named = (each for each in _list(parameters) if isinstance(each, dict))
+    return [each["name"] for each in named if _text(each.get("name"))]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

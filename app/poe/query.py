@@ -5,13 +5,13 @@ What is not set is absent: ``fastapi_poe`` servers answer 500 to a null.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from app.conversation import Conversation, Message, Role
+from app.conversation import Conversation, Message, Role, TextPart, Tool, ToolCall
 from app.errors import invalid_request, model_not_found
 
 PROTOCOL_VERSION = "1.2"
@@ -55,11 +55,26 @@ def encode(conversation: Conversation, give_turn: Callable[[], None] = lambda: N
         query["stop_sequences"] = list(conversation.stop)
     if conversation.logit_bias:
         query["logit_bias"] = dict(conversation.logit_bias)
+    if conversation.tools:
+        query |= _tools(conversation)
     return msgspec.json.encode(query)
 
 
+def texts(conversation: Conversation) -> Iterator[str]:
+    """What the bot reads of the query, piece by piece."""
+    for message in conversation.messages:
+        yield message.text
+        for call in message.tool_calls:
+            yield call.name
+            yield call.arguments
+    for tool in conversation.tools:
+        yield msgspec.json.encode(_tool(tool)).decode()
+
+
 def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list[dict[str, Any]]:
-    messages = [_message(message, give_turn) for message in conversation.messages]
+    is_native = bool(conversation.tools)
+    said = (message for message in conversation.messages if not (is_native and _is_of_round(message)))
+    messages = [_message(message, give_turn) for message in said]
     if conversation.parameters:
         _bearer(messages)["parameters"] = dict(conversation.parameters)
     return messages
@@ -77,3 +92,49 @@ def _message(message: Message, give_turn: Callable[[], None]) -> dict[str, Any]:
 def _bearer(messages: list[dict[str, Any]]) -> dict[str, Any]:
     """The message that carries the bot's parameters: the user's last, else the last."""
     return next((each for each in reversed(messages) if each["role"] == "user"), messages[-1])
+
+
+# Tools, natively, as fastapi_poe's types have them. The calls and results with which a conversation
+# ends stand beside its messages; earlier ones are text by now (see app.tools.ways).
+
+
+def _is_of_round(message: Message) -> bool:
+    """Whether all that a message says stands in ``tool_calls`` or ``tool_results``."""
+    is_silent = all(isinstance(part, TextPart) and not part.text for part in message.parts)
+    return message.role is Role.TOOL or (bool(message.tool_calls) and is_silent)
+
+
+def _tools(conversation: Conversation) -> dict[str, Any]:
+    calls = [call for message in conversation.messages for call in message.tool_calls]
+    fields: dict[str, Any] = {"tools": [_tool(tool) for tool in conversation.tools]}
+    if calls:
+        names = {call.id: call.name for call in calls}
+        results = [message for message in conversation.messages if message.role is Role.TOOL]
+        fields["tool_calls"] = [_call(call) for call in calls]
+        fields["tool_results"] = [_result(message, names) for message in results]
+    return fields
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    """A tool; the protocol wants a description and an object's schema."""
+    parameters = {"type": "object", "properties": {}} | dict(tool.parameters or {})
+    function = {"name": tool.name, "description": tool.description or "", "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+
+
+def _result(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
+    id = message.tool_call_id or ""
+    return {
+        "role": "tool",
+        "tool_call_id": id,
+        "name": message.name or names.get(id, ""),
+        "content": message.text,
+    }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -178,3 +179,15 @@ def test_a_name_is_resolved_by_an_old_list_while_poe_is_down():
     assert catalog.resolve("GPT-4o") == "gpt-4o"
     settle()
     assert catalog.resolve("GPT-4o") == "gpt-4o"
+
+
+@pytest.mark.parametrize(("mode", "way"), [("native", "native"), ("xml", "xml"), ("off", "off")])
+def test_the_way_of_tools_may_be_told(mode: Any, way: str):
+    assert Poe([Model("bot", has_tools=True)]).catalog().tools_way("bot", mode) == way
+
+
+def test_tools_go_the_way_that_the_list_says_and_as_words_without_it():
+    catalog = Poe([Model("Able", has_tools=True), Model("plain")]).catalog()
+    assert catalog.tools_way("able") == "xml"  # the list is not there yet, and not waited for
+    catalog.models()
+    assert [catalog.tools_way(name) for name in ("able", "plain", "private")] == ["native", "xml", "xml"]

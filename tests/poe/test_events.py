@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.poe.events import Done, Error, Event, EventReader, File, Replace, Text
+from app.poe.events import Done, Error, Event, EventReader, File, Replace, Text, ToolCallPiece
 from app.poe.sse import EventStreamDecoder
 
 NAMES = (
@@ -60,10 +60,24 @@ def read(name: str, data: bytes | str) -> list[Event]:
         ("file", '{"url": "https://a", "inline_ref": null, "name": null, "more": 1}', File("https://a")),
         ("json", '{"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": null}]}', Text("a")),
         ("json", '{"choices": [{"delta": {"content": "a"}}]}', Text("a")),
+        (
+            "json",
+            '{"choices": [{"delta": {"tool_calls": [{"index": 2, "id": "c", "type": "function",'
+            ' "function": {"name": "f", "arguments": "{\\"a"}}]}}]}',
+            ToolCallPiece(2, "c", "f", '{"a'),
+        ),
+        ("json", '{"choices": [{"delta": {"tool_calls": [{"index": "x", "id": 1}]}}]}', ToolCallPiece()),
     ],
 )
 def test_an_event_is_decoded(name: str, data: str, event: Event):
     assert read(name, data) == [event]
+
+
+def test_text_and_calls_of_one_event_come_in_order():
+    calls = [{"index": index, "function": {"arguments": "{}"}} for index in (0, 1)]
+    chunk = {"choices": [{"index": 0, "delta": {"content": "a", "tool_calls": calls}}]}
+    pieces = [ToolCallPiece(index, arguments="{}") for index in (0, 1)]
+    assert read("json", json.dumps(chunk)) == [Text("a"), *pieces]
 
 
 @pytest.mark.parametrize("name", ["text", "replace_response", "file", "error"])
@@ -81,7 +95,9 @@ def test_another_answer_is_left_out(name: str, index: int):
         ("ping", "{}"),
         ("", '{"text": "a"}'),
         ("new", '{"text": "a"}'),
-        ("json", '{"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "call_1"}]}}]}'),
+        ("json", '{"choices": [{"index": 1, "delta": {"tool_calls": [{"index": 0, "id": "call_1"}]}}]}'),
+        ("json", '{"choices": [{"index": 0, "delta": {"tool_calls": [1, null]}}]}'),
+        ("json", '{"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}'),
         ("json", '{"choices": [{"index": 1, "delta": {"content": "a"}}]}'),
         ("json", '{"choices": [], "usage": {}}'),
         ("json", '{"choices": [1, {}, {"delta": null}, {"delta": {"content": 1}}]}'),
@@ -135,7 +151,18 @@ _JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["text", "index", "url", "name", "inline_ref", "choices", "delta", "content", "allow_retry"]
+                [
+                    "text",
+                    "index",
+                    "url",
+                    "name",
+                    "inline_ref",
+                    "choices",
+                    "delta",
+                    "content",
+                    "tool_calls",
+                    "id",
+                ]
             ),
             inner,
             max_size=4,

@@ -43,7 +43,8 @@ def test_poes_entry_is_read():
 @pytest.mark.parametrize("odd", [None, "", "x", -1, True, [], {}, [1], {"a": None}, 1.5])
 def test_fields_that_are_missing_or_odd_are_left_out(odd: Any):
     names = ("created", "owned_by", "architecture", "pricing", "context_window", "parameters", "description")
-    model = decoded(dict.fromkeys(names, odd))
+    model = decoded(dict.fromkeys((*names, "supported_features", "supported_parameters"), odd))
+    assert not model.has_tools
     assert model.id == "bot"
     assert model.context_length is None
     assert model.parameters == () or not list(model.parameters)
@@ -103,3 +104,10 @@ _FIELDS = ("created", "owned_by", "description", "architecture", "pricing", "con
 @given(st.dictionaries(st.sampled_from(_FIELDS), _ODD))
 def test_no_entry_breaks_the_list(entry: dict[str, Any]):
     assert decoded(entry).id == "bot"
+
+
+@pytest.mark.parametrize("field", ["supported_features", "supported_parameters"])
+def test_a_bot_of_which_the_list_says_so_has_tools(field: str):
+    assert decoded({field: ["x", "tools"]}).has_tools
+    assert not decoded({field: ["tool_choice", "toolsmith", None]}).has_tools
+    assert not decoded({field: "tools"}).has_tools

@@ -9,7 +9,7 @@ from fastapi_poe.types import QueryRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.conversation import Conversation, Message, Role, TextPart
+from app.conversation import Conversation, Message, Role, TextPart, Tool, ToolCall
 from app.errors import ApiError
 from app.poe import query
 
@@ -76,6 +76,45 @@ def test_poes_own_package_reads_the_query():
     read = QueryRequest.model_validate(sent | {"access_key": "", "api_key": ""})
     assert [each.role for each in read.query] == ["system", "user", "bot", "tool"]
     assert read.query[1].parameters == {"x": 1}
+
+
+TOOLS = [Tool("f", "Does.", {"type": "object", "properties": {"a": {}}, "required": ["a"]}), Tool("bare")]
+CALL = Message(Role.ASSISTANT, [TextPart("")], [ToolCall("c1", "f", '{"a": 1}')])
+RESULT = Message(Role.TOOL, [TextPart("done")], tool_call_id="c1")
+
+
+def test_tools_are_told_natively_with_all_that_the_protocol_wants():
+    sent = encoded(message(Role.USER, "a"), tools=TOOLS)
+    first, second = (tool["function"] for tool in sent["tools"])
+    assert first == {"name": "f", "description": "Does.", "parameters": TOOLS[0].parameters}
+    assert second == {"name": "bare", "description": "", "parameters": {"type": "object", "properties": {}}}
+    assert not {"tool_calls", "tool_results"} & set(sent)
+
+
+def test_the_second_round_stands_beside_the_messages():
+    sent = encoded(message(Role.USER, "a"), CALL, RESULT, tools=TOOLS)
+    assert [each["role"] for each in sent["query"]] == ["user"]
+    assert sent["tool_calls"] == [
+        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    ]
+    assert sent["tool_results"] == [{"role": "tool", "tool_call_id": "c1", "name": "f", "content": "done"}]
+    read = QueryRequest.model_validate(sent | {"access_key": "", "api_key": ""})
+    assert read.tools[1].function.name == "bare"
+    assert read.tool_calls[0].function.arguments == '{"a": 1}'
+    assert read.tool_results[0].content == "done"
+
+
+def test_what_was_said_with_a_call_stays_a_message():
+    spoken = Message(Role.ASSISTANT, [TextPart("Let me see.")], CALL.tool_calls)
+    sent = encoded(message(Role.USER, "a"), spoken, RESULT, tools=TOOLS)
+    assert [each["content"] for each in sent["query"]] == ["a", "Let me see."]
+
+
+def test_the_texts_of_a_query_are_all_that_the_bot_reads():
+    conversation = Conversation(model="b", messages=[message(Role.USER, "hi"), CALL, RESULT], tools=TOOLS)
+    texts = list(query.texts(conversation))
+    assert {"hi", "f", '{"a": 1}', "done"} <= set(texts)
+    assert any("Does." in text for text in texts)
 
 
 @pytest.mark.parametrize("name", [".", ".."])

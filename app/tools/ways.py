@@ -1,0 +1,51 @@
+"""Ways: how a request's tools get to a bot.
+
+``native``: in the fields that Poe's protocol has for them. ``xml``: as words in the system message,
+and what the bot calls is read out of its text. ``off``: not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from msgspec.structs import replace
+
+from app.conversation import Conversation, Tool
+from app.tools import history, prompt
+
+Mode: TypeAlias = Literal["auto", "native", "xml", "off"]
+Way: TypeAlias = Literal["native", "xml", "off"]
+
+
+def offered(conversation: Conversation, way: Way) -> Sequence[Tool]:
+    """The tools that this answer may call; if it must call a certain one, that alone."""
+    choice = conversation.tool_choice
+    if way == "off" or choice.mode == "none":
+        return ()
+    if choice.name:
+        return [tool for tool in conversation.tools if tool.name == choice.name]
+    return conversation.tools
+
+
+def prepare(conversation: Conversation, way: Way) -> Conversation:
+    """The conversation as it goes to the bot.
+
+    What the native way has fields for stays: the tools offered, and the calls and results with which
+    the conversation ends. All else that has to do with tools becomes text. A conversation without
+    any of that is returned as it is.
+    """
+    messages = conversation.messages
+    if not conversation.tools and not history.has_tools(messages):
+        return conversation
+    tools = offered(conversation, way)
+    if tools and way == "native":
+        end = history.last_round(messages)
+        return replace(
+            conversation, tools=tools, messages=[*history.written(messages[:end]), *messages[end:]]
+        )
+    messages = history.written(messages)
+    if tools:
+        choice, parallel = conversation.tool_choice, conversation.parallel_tool_calls
+        messages = prompt.added(messages, tools, choice, parallel=parallel)
+    return replace(conversation, tools=(), messages=messages)
