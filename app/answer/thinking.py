@@ -17,6 +17,9 @@ Two notations, as Poe's bots write them:
   at the very start, it is a marker of its own and is dropped.
 * ``<think>…</think>`` or ``<thinking>…</thinking>`` at the very start; never closed, all is reasoning.
 
+Where calls of tools are read out of the text, a call's values must stay as they are: there the first
+``<`` of the answer ends the search for markers.
+
 Blank lines around reasoning, and between it and the answer, belong to neither. What merely looks
 like a marker is given back to the byte.
 
@@ -68,9 +71,10 @@ class _Place(Enum):
 
 
 class Thinking:
-    """Text in; text and reasoning out."""
+    """Text in; text and reasoning out. ``may_call``: the text may hold calls of tools."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_call: bool = False) -> None:
+        self._may_call = may_call
         self._begin()
 
     def _begin(self) -> None:
@@ -93,7 +97,7 @@ class Thinking:
         passed: _Output = []
         for item in batch:
             if type(item) is Text:
-                if self._flows and "\n" not in item.text:
+                if self._flows and "\n" not in item.text and not (self._may_call and "<" in item.text):
                     passed.append(item)
                 else:
                     self._read(item.text, passed)
@@ -188,9 +192,17 @@ class Thinking:
                 return blank.end()
         paragraph = _PARAGRAPH.search(text, position)
         end = paragraph.end() if paragraph else len(text)
+        if self._may_call and "<" in text[position:end]:
+            self._state = self._read_rest
+            return position
         self._place = _Place.PARAGRAPH if paragraph else _place_at_end(text, position)
         self._text.append(text[position:end])
         return end
+
+    def _read_rest(self, text: str, position: int, _passed: _Output) -> int:
+        """The answer, where nothing in it is a marker any more."""
+        self._text.append(text[position:])
+        return len(text)
 
     def _read_marker(self, text: str, position: int, _passed: _Output) -> int:
         """A marker's line is there: does a quote follow?"""

@@ -122,6 +122,27 @@ def test_cuts_change_nothing(data: st.DataObject):
     assert merged(run(Thinking(), [[Text(part) for part in parts]])) == once
 
 
+CALL = 'Well.\n\n<parameter name="text">\n\n*Thinking...*\n\n> a\n</parameter>'
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_where_calls_may_come_what_stands_in_one_is_no_marker(width: int):
+    deltas = run(
+        Thinking(may_call=True), [[Text(part)] for part in pieces(f"*Thinking...*\n\n> b\n\n{CALL}", width)]
+    )
+    assert whole(deltas) == (CALL, "b")
+
+
+@given(st.data())
+def test_cuts_change_nothing_where_calls_may_come(data: st.DataObject):
+    text = data.draw(fragments())
+    parts = data.draw(cut(text))
+    once = merged(run(Thinking(may_call=True), [[Text(text)]]))
+    assert merged(run(Thinking(may_call=True), [[Text(part)] for part in parts])) == once
+    if "<" not in text:
+        assert once == merged(run(Thinking(), [[Text(text)]]))
+
+
 @given(st.data())
 def test_text_without_markers_passes_unchanged(data: st.DataObject):
     text = data.draw(plain())
