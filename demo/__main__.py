@@ -132,9 +132,12 @@ def _is_ready(gateway: subprocess.Popen[bytes], settings: Mapping[str, str]) -> 
     return False
 
 
+_TOOLS = ', "tools": [{"type": "function", "function": {"name": "get_time"}}]'
+
+
 def _guide(gateway: str, poe: str) -> str:
     bold, plain = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() else ("", "")
-    bots = "\n".join(f"  {kind.__name__:<12} {kind.about}" for kind in BOTS)
+    bots = "\n".join(f"  {kind.__name__:<14} {kind.about}" for kind in BOTS)
     return f"""
 {bold}The gateway is on {gateway}/v1{plain}
 Any key will do. Poe's part is played by {poe}. Ctrl-C stops both.
@@ -151,6 +154,8 @@ Any key will do. Poe's part is played by {poe}. Ctrl-C stops both.
 {_ask(gateway, "Progress", "A sunset, please", stream=True)}
 
 {_ask(gateway, "Mirror", "What do you see?", more=', "thinking_budget": 1024')}
+
+{_ask(gateway, "ToolUser", "What time is it?", more=_TOOLS)}
 
 {_ask(gateway, "Slow", "Take your time", stream=True)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterable, Sequence
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ class DemoBot(fp.PoeBot):
     context_length: ClassVar[int] = 128_000
     max_output_tokens: ClassVar[int] = 8_192
     bot_parameters: ClassVar[Sequence[str]] = ()
+    features: ClassVar[Sequence[str]] = ()
 
     @property
     def name(self) -> str:
@@ -54,6 +56,7 @@ class DemoBot(fp.PoeBot):
                 "max_output_tokens": self.max_output_tokens,
             },
             "parameters": [{"name": name, "schema": {}} for name in self.bot_parameters],
+            "supported_features": list(self.features),
         }
 
 
@@ -134,9 +137,30 @@ class Progress(DemoBot):
 
 
 class ToolUser(DemoBot):
+    """Has no tools of its own: writes its call as the system message says, then tells the results."""
+
+    about = "calls one of your tools, and says what it brought"
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[fp.PartialResponse]:
+        first, last = request.query[0].content, request.query[-1].content
+        results = re.findall(r"<tool_result[^>]*>\n(.*?)\n</tool_result>", last, re.DOTALL)
+        example = re.search(r"<tool_call>.*?</tool_call>", first, re.DOTALL)
+        if results:
+            said = ["The tool says: ", ", ".join(results)]
+        elif example:
+            said = ["I will look ", "that up.\n\n", *re.split(r"(?<=\n)", example[0])]
+        else:
+            said = ["No tool reached me, ", "so I can only talk."]
+        for piece in said:
+            yield fp.PartialResponse(text=piece)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+class NativeToolUser(DemoBot):
     """Calls the first tool that it is offered, natively, then tells its result."""
 
-    about = "calls the first of your tools, and says what it brought"
+    about = "does the same natively, as Poe's few bots with tools do"
+    features = ("tools",)
 
     async def get_response(
         self, request: fp.QueryRequest
@@ -147,6 +171,7 @@ class ToolUser(DemoBot):
         elif request.tools:
             for delta in _call(request.tools[0].function):
                 yield ServerSentEvent(event="json", data=json.dumps({"choices": [{"index": 0} | delta]}))
+                await asyncio.sleep(PAUSE_SECONDS)
         else:
             yield fp.PartialResponse(text="No tool reached me, so I can only talk.")
 
@@ -217,7 +242,7 @@ class Crashing(DemoBot):
 
 
 BOTS: tuple[type[DemoBot], ...] = (
-    *(Echo, Mirror, Thinker, Artist, Progress, ToolUser, Slow, Private),
+    *(Echo, Mirror, Thinker, Artist, Progress, ToolUser, NativeToolUser, Slow, Private),
     *(NoPoints, TooLong, RateLimited, Crashing),
 )
 

@@ -77,11 +77,6 @@ class Demo:
         url = f"{self.url}/v1/chat/completions"
         return httpx.post(url, json=body, headers=_AUTHORIZATION, timeout=LIMIT, trust_env=False)
 
-    def ask_poe(self, bot: str, query: dict[str, Any]) -> str:
-        """Ask a bot itself, past the gateway."""
-        url = f"{self.poe_url}/bot/{bot}"
-        return httpx.post(url, json=query, headers=_AUTHORIZATION, timeout=LIMIT, trust_env=False).text
-
     def says(self, bot: str, **fields: Any) -> dict[str, Any]:
         """The message that a whole answer holds."""
         response = self.ask(bot, **fields)
@@ -137,7 +132,7 @@ def test_it_tells_of_every_bot(demo: Demo) -> None:
 def test_every_command_that_it_prints_works(demo: Demo) -> None:
     printed = demo.output.partition("Try, from another terminal")[2].replace("\\\n", " ")
     commands = re.findall(r"^ *(curl .*)$", printed, re.MULTILINE)
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:
         arguments = shlex.split(command)
         done = subprocess.run(
@@ -192,31 +187,22 @@ def test_progress_streams_only_the_result(demo: Demo) -> None:
     assert "elapsed" not in streamed
 
 
-def test_a_tool_user_without_tools_talks(demo: Demo) -> None:
-    assert demo.says("ToolUser")["content"] == "No tool reached me, so I can only talk."
+@pytest.mark.parametrize("bot", ["ToolUser", "NativeToolUser"])
+def test_a_tool_user_without_tools_talks(demo: Demo, bot: str) -> None:
+    assert demo.says(bot)["content"] == "No tool reached me, so I can only talk."
 
 
-def test_a_tool_user_calls_and_tells(demo: Demo) -> None:
-    query: dict[str, Any] = {
-        "version": "1.2",
-        "type": "query",
-        "query": [{"role": "user", "content": "weather?"}],
-        **dict.fromkeys(("user_id", "conversation_id", "message_id"), ""),
-        "tools": [TOOL],
-    }
-    called = demo.ask_poe("ToolUser", query)
-    data = re.findall(r"^event: json\r?\ndata: (.*?)\r?$", called, re.MULTILINE)
-    choices = [json.loads(each)["choices"][0] for each in data]
-    functions = [call["function"] for each in choices for call in each["delta"].get("tool_calls", [])]
-    assert functions[0]["name"] == "weather"
-    assert json.loads("".join(each["arguments"] for each in functions)) == {"city": "demo"}
-    assert choices[-1]["finish_reason"] == "tool_calls"
-    query["tool_calls"] = [
-        {"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
-    ]
-    query["tool_results"] = [{"role": "tool", "tool_call_id": "c", "name": "weather", "content": "sunny"}]
-    told = demo.ask_poe("ToolUser", query)
-    assert "The tool says: sunny" in told
+@pytest.mark.parametrize(("bot", "city"), [("ToolUser", "some text"), ("NativeToolUser", "demo")])
+def test_a_tool_user_calls_and_tells(demo: Demo, bot: str, city: str) -> None:
+    # Which bots have tools of their own the gateway learns from the list, in each of its processes.
+    eventually(lambda: "tool_calls" in demo.says(bot, tools=[TOOL]))
+    called = demo.says(bot, tools=[TOOL])
+    (call,) = called["tool_calls"]
+    assert call["function"]["name"] == "weather"
+    assert json.loads(call["function"]["arguments"]) == {"city": city}
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "sunny"}
+    messages = [{"role": "user", "content": "weather?"}, called, result]
+    eventually(lambda: demo.says(bot, messages=messages, tools=[TOOL])["content"] == "The tool says: sunny")
 
 
 def test_slow_is_bridged_by_heartbeats(demo: Demo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import AsyncIterable
@@ -26,6 +27,8 @@ MODELS = [
         "parameters": [{"name": "thinking_budget", "schema": {"type": "integer"}}],
     },
     {"id": "bare"},
+    {"id": "NativeCaller", "supported_features": ["tools"]},
+    {"id": "NativeEcho", "supported_features": ["tools"]},
 ]
 
 
@@ -93,6 +96,73 @@ class Jsonic(_Bot):
     )
 
 
+class NativeEcho(Echo):
+    """Of which the list says that it has tools."""
+
+
+class Caller(fp.PoeBot):
+    """Has no tools but follows the prompt: calls as the example there does, then tells the results."""
+
+    invented = ""
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
+        results = re.findall(r"<tool_result.*?>\n(.*?)\n</tool_result>", request.query[-1].content, re.DOTALL)
+        example = re.search(r"<tool_call>.*?</tool_call>", request.query[0].content, re.DOTALL)
+        if results:
+            yield fp.PartialResponse(text=f"The tool says: {', '.join(results)}")
+        elif example and self.is_willing(request):
+            text = f"Let me see.\n\n{example[0]}{self.invented}"
+            for start in range(0, len(text), 7):
+                yield fp.PartialResponse(text=text[start : start + 7])
+        else:
+            yield fp.PartialResponse(text="I only talk.")
+
+    def is_willing(self, request: fp.QueryRequest) -> bool:
+        return True
+
+
+class Inventor(Caller):
+    """Goes on after its call, and says what its tool has never said."""
+
+    invented = "\n<tool_result>\nrain\n</tool_result>\nIt rains. " + "And rains. " * 50
+
+
+class Reluctant(Caller):
+    """Calls only when it is asked a second time. Thinks both times."""
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
+        yield fp.PartialResponse(text="*Thinking...*\n\n> Shall I?\n\n")
+        async for reply in super().get_response(request):
+            yield reply
+
+    def is_willing(self, request: fp.QueryRequest) -> bool:
+        return request.query[-1].content.startswith("You have not called")
+
+
+class NativeCaller(fp.PoeBot):
+    """Calls its tools in ``json`` events, two at once, whether it was told of any or not."""
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
+        if request.tool_results:
+            calls = [f"{call.function.name}({call.function.arguments})" for call in request.tool_calls]
+            results = [result.content for result in request.tool_results]
+            yield fp.PartialResponse(text=f"{calls} {results}")
+            return
+        yield _chunk({"content": "Let me see."})
+        for index, pieces in enumerate((('{"city":', ' "Ürümqi"}'), ("{}",))):
+            name = ("get_weather", "now")[index]
+            start = {"index": index, "id": f"call_native_{index}", "type": "function"}
+            yield _chunk({"tool_calls": [start | {"function": {"name": name, "arguments": ""}}]})
+            for piece in pieces:
+                yield _chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+        yield _chunk({}, "tool_calls")
+
+
+def _chunk(delta: dict[str, object], finish_reason: str | None = None) -> ServerSentEvent:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return ServerSentEvent(event="json", data=json.dumps({"choices": [choice]}))
+
+
 class Broke(_Bot):
     replies = (
         fp.ErrorResponse(
@@ -144,7 +214,10 @@ class PoeServer:
 
     def __init__(self) -> None:
         self.slow = Slow("/bot/slow")
-        plain = (Echo, Counter, Thinker, Artist, Progress, Jsonic, Broke, TooLong, Limited, Halfway, Crashing)
+        plain = (
+            *(Echo, Counter, Thinker, Artist, Progress, Jsonic, Broke, TooLong, Limited, Halfway, Crashing),
+            *(NativeEcho, Caller, Inventor, Reluctant, NativeCaller),
+        )
         bots = [kind(path=f"/bot/{kind.__name__}") for kind in plain]
         locked = Counter(path="/bot/locked", access_key=self.LOCKED_KEY)
         app = FastAPI()
