@@ -6,14 +6,18 @@ costs nobody anything (see ``streaming``).
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app import errors
+from app import errors, rounds
 from app.answer.deltas import Delta, Failure, Finish
+from app.answer.judges import RequiredCall
+from app.answer.native import NativeCalls
 from app.answer.pipeline import Pipeline
 from app.answer.tokens import Tokenizer, slices
+from app.answer.toolcalls import ToolCalls
 from app.conversation import Conversation
 from app.coordination.slots import Slots
 from app.errors import ApiError
@@ -21,6 +25,8 @@ from app.poe import faults, query
 from app.poe.client import Answer, PoeClient, QueryFailed
 from app.poe.events import Done, Error, Event, EventReader
 from app.poe.sse import EventStreamDecoder
+from app.tools import ways
+from app.tools.ways import Way
 from app.turns import Turns
 
 _RETRY_DELAY_SECONDS = 0.5
@@ -31,8 +37,12 @@ _DRAIN_SECONDS = 1.0
 
 @dataclass
 class Trace:
-    """What a completion did, for the log; ``headers`` are Poe's that the client should see."""
+    """What a completion did, for the log; ``headers`` are Poe's that the client should see.
 
+    ``attempts`` are those of the last of its ``rounds``.
+    """
+
+    rounds: int = 0
     attempts: int = 0
     broken_events: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -47,14 +57,31 @@ class Completions:
         self._tokenizer = tokenizer
 
     def run(
-        self, conversation: Conversation, bot: str, key: str, trace: Trace
+        self, conversation: Conversation, bot: str, key: str, trace: Trace, way: Way
     ) -> Generator[Sequence[Delta], None, None]:
         """Ask ``bot`` and yield what it answers, a batch for each read that brought something.
 
-        The last batch ends with ``Finish`` or ``Failure``; nothing is raised for what Poe does.
-        After it the iterator tidies up its connection. Closing it closes the query.
+        ``way`` is how tools get to the bot. The last batch ends with ``Finish`` or ``Failure``;
+        nothing is raised for what Poe does. After it the iterator tidies up its connection. Closing
+        it closes the query.
         """
+
+        def ask(conversation: Conversation) -> rounds.Answer:
+            return self._ask(conversation, bot, key, trace, way)
+
+        if ways.offered(conversation, way) and conversation.tool_choice.mode == "required":
+            yield from rounds.judged(ask, conversation, lambda: RequiredCall(conversation.tool_choice))
+        else:
+            yield from ask(conversation)
+
+    def _ask(
+        self, asked: Conversation, bot: str, key: str, trace: Trace, way: Way
+    ) -> Generator[Sequence[Delta], None, None]:
+        """One round: a query, and its answer."""
+        trace.rounds += 1
         turns = Turns()
+        conversation = ways.prepare(asked, way)
+        turns.give()
         segment, body = query.path_segment(bot), query.encode(conversation, turns.give)
         turns.give()
         for attempt in (1, 2):
@@ -62,7 +89,8 @@ class Completions:
             try:
                 with self._poe.ask(segment, body, key, self._wait_for_slot) as answer:
                     trace.headers = answer.rate_limits
-                    yield from self._follow(answer, conversation, bot, key, trace)
+                    pipeline = self._pipeline(asked, way)
+                    yield from self._follow(answer, conversation, pipeline, bot, key, trace)
             except QueryFailed as failed:
                 error = failed.error
                 if failed.retryable and attempt == 1:
@@ -86,11 +114,27 @@ class Completions:
             raise
         return slot.seconds > 0
 
+    def _pipeline(self, asked: Conversation, way: Way) -> Pipeline:
+        """The way of one answer, with the stages for calls if there are tools to call."""
+        tools, parallel = ways.offered(asked, way), asked.parallel_tool_calls
+        return Pipeline(
+            self._tokenizer,
+            asked.stop,
+            asked.max_tokens,
+            ToolCalls(tools, _call_id, parallel=parallel) if tools and way == "xml" else None,
+            NativeCalls(_call_id, parallel=parallel) if tools else None,
+        )
+
     def _follow(
-        self, answer: Answer, conversation: Conversation, bot: str, key: str, trace: Trace
+        self,
+        answer: Answer,
+        conversation: Conversation,
+        pipeline: Pipeline,
+        bot: str,
+        key: str,
+        trace: Trace,
     ) -> Iterator[Sequence[Delta]]:
         """Turn the answer's bytes into deltas until it ends, in whatever way."""
-        pipeline = Pipeline(self._tokenizer, conversation.stop, conversation.max_tokens)
         deltas: Sequence[Delta] = ()
         for events, last in _batches(answer, trace):
             deltas = pipeline.feed(events)
@@ -114,10 +158,14 @@ class Completions:
         """The tokens that the bot saw. Long prompts are counted with pauses, in which others run."""
         count, tokens = self._tokenizer.count, 0
         turns = Turns()
-        for piece in (piece for message in conversation.messages for piece in slices(message.text)):
+        for piece in (piece for text in query.texts(conversation) for piece in slices(text)):
             tokens += count(piece)
             turns.give()
         return tokens
+
+
+def _call_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
 
 
 def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Done | Error | None]]:

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 from app.answer.deltas import Delta, Usage
 from app.answer.files import Files
 from app.answer.limits import MaxTokens, StopStrings
+from app.answer.native import NativeCalls
 from app.answer.settle import Settle
 from app.answer.thinking import Thinking
 from app.answer.tokens import Tokenizer
+from app.answer.toolcalls import ToolCalls
 from app.answer.usage import UsageMeter
-from app.poe.events import Event
+from app.poe.events import Event, ToolCallPiece
 
 
 class Stage(Protocol):
@@ -30,8 +32,9 @@ class Stage(Protocol):
 class Pipeline:
     """Poe's events in, deltas out, for one answer.
 
-    ``stop`` and ``max_tokens`` are the request's limits. Once ``finish_reason`` is set the answer
-    is over: by a limit while it was fed, else by ``finish``.
+    ``stop`` and ``max_tokens`` are the request's limits, ``written_calls`` reads calls out of the
+    text, ``native_calls`` takes those that the bot makes itself. Once ``finish_reason`` is set the
+    answer is over: by a limit or a call while it was fed, else by ``finish``.
     """
 
     def __init__(
@@ -39,35 +42,69 @@ class Pipeline:
         tokenizer: Tokenizer,
         stop: Sequence[str] = (),
         max_tokens: int | None = None,
+        written_calls: ToolCalls | None = None,
+        native_calls: NativeCalls | None = None,
     ) -> None:
         self._limits: list[StopStrings | MaxTokens] = []
         if any(stop):
             self._limits.append(StopStrings(stop))
         if max_tokens is not None:
             self._limits.append(MaxTokens(max_tokens, tokenizer))
+        self._written_calls = written_calls
+        self._native_calls = native_calls
+        self._is_calling = False  # the bot has begun to call natively, which ends its text
         self._usage = UsageMeter(tokenizer)
-        sources: list[Stage] = [Settle(), Files(), Thinking()]
+        sources: list[Stage] = [Settle(), Files(), Thinking(may_call=written_calls is not None)]
+        if written_calls is not None:
+            sources.append(written_calls)
         self._stages: list[Stage] = [*sources, *self._limits, self._usage]
         self._first_limit = len(sources)
         self.finish_reason: str | None = None
 
     def feed(self, events: Sequence[Event]) -> Sequence[Delta]:
         """Deltas that ``events`` bring. ``Error`` and ``Done`` are the caller's to look at."""
-        deltas = self._run(0, events)
-        if self._limit_reached():
-            deltas = [*deltas, *self._finish(self._first_limit)]
-            self.finish_reason = self._limit_reached()
-        return deltas
+        if self._native_calls is None:
+            return self._feed_text(events)
+        pieces = [event for event in events if isinstance(event, ToolCallPiece)]
+        if not pieces and not self._is_calling:
+            return self._feed_text(events)
+        text = self._end_text(events[: events.index(pieces[0])]) if not self._is_calling else ()
+        if self.finish_reason:
+            return text
+        return [*text, *self._usage.feed(self._native_calls.feed(pieces))]
 
     def finish(self) -> Sequence[Delta]:
         """The answer has come to its end: deltas that were held back."""
-        deltas = self._finish(0)
-        self.finish_reason = self._limit_reached() or "stop"
+        deltas = self._finish(0) if not self._is_calling else self._end_calls()
+        self.finish_reason = self._reason() or "stop"
         return deltas
 
     def usage(self, prompt_tokens: int) -> Usage:
         """What the answer cost, once it is over."""
         return self._usage.total(prompt_tokens)
+
+    def _feed_text(self, events: Sequence[Event]) -> Sequence[Delta]:
+        deltas = self._run(0, events)
+        if self._limit_reached():
+            deltas = [*deltas, *self._finish(self._first_limit)]
+            self.finish_reason = self._reason()
+        elif self._written_calls is not None and self._written_calls.is_over:
+            deltas = [*deltas, *self._finish(self._first_limit - 1)]
+            self.finish_reason = self._reason()
+        return deltas
+
+    def _end_text(self, events: Sequence[Event]) -> Sequence[Delta]:
+        """The last text before the calls. A limit may end the answer in it."""
+        self._is_calling = True
+        deltas = self._feed_text(events)
+        if not self.finish_reason:
+            deltas = [*deltas, *self._finish(0)]
+            self.finish_reason = self._reason()
+        return deltas
+
+    def _end_calls(self) -> Sequence[Delta]:
+        assert self._native_calls is not None
+        return self._usage.feed(self._native_calls.finish())
 
     def _run(self, first: int, batch: Sequence[Any]) -> Sequence[Any]:
         for stage in self._stages[first:]:
@@ -81,6 +118,10 @@ class Pipeline:
         for index, stage in enumerate(self._stages[first:], first):
             deltas += self._run(index + 1, stage.finish())
         return deltas
+
+    def _reason(self) -> str | None:
+        """Why the answer is over: a call has passed, or a limit is reached."""
+        return "tool_calls" if self._usage.has_calls else self._limit_reached()
 
     def _limit_reached(self) -> str | None:
         """The reason of the last limit, whose end of the answer is the earliest."""

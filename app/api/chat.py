@@ -59,7 +59,7 @@ def create_blueprint(
             "stream": int(chat.stream),
             "outcome": "client_gone",
         }
-        source = completions.run(chat.conversation, bot, key, trace)
+        source = completions.run(chat.conversation, bot, key, trace, catalog.tools_way(bot))
         patience = heartbeat_seconds if chat.stream else None
         pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
         exchange = _Exchange(chat, pump, record, trace)
@@ -183,6 +183,8 @@ class _Exchange:
                 "prompt_tokens": last.usage.prompt_tokens,
                 "completion_tokens": last.usage.completion_tokens,
             }
+        if self._trace.rounds > 1:
+            details["rounds"] = self._trace.rounds
         if self._trace.attempts > 1:
             details["attempts"] = self._trace.attempts
         if self._trace.broken_events:
