@@ -1,0 +1,129 @@
+"""Prose: what a bot says outside of its calls, and where code stands in it.
+
+A call that stands in Markdown's code is only talked about. Code is a span on one line between runs
+of backticks of one length, or a block between fences (CommonMark 0.31, sections 4.5 and 6.1), whose
+first may also stand behind words, since models write it so.
+"""
+
+from __future__ import annotations
+
+import re
+
+_RUN_LIMIT = 32  # backticks in a run
+_FENCE = 3  # at least, in a fence
+_SIGN = re.compile(rf"<(?=\w|\Z)|`{{1,{_RUN_LIMIT}}}")
+_RUN = re.compile("`*")
+_IN_CODE = re.compile("[`\n]")
+_CLOSING = re.compile(r"^[ \t>]{0,40}(`{3,32})[ \t\r]{0,40}\n", re.MULTILINE)
+_CLOSING_SIZE = 120  # characters that a closing fence's line has at most
+_LINE_END = re.compile(r"[\r\n]")
+
+
+class Prose:
+    """Finds the places in a text at which a call may begin."""
+
+    def __init__(self) -> None:
+        self._run = 0  # backticks that opened the code in which the text stands
+        self._is_block = False
+        self._may_be_block = False
+        self._closing = 0  # backticks of a run that may close a span
+        self._line = ""  # of a block, as far as it may be a closing fence
+
+    def skip(self, text: str, position: int) -> int:
+        """Where in ``text``, from ``position`` on, a call may begin; its end if nowhere."""
+        while position < len(text):
+            if self._is_block:
+                position = self._skip_block(text, position)
+            elif self._run:
+                position = self._skip_span(text, position)
+            else:
+                sign = _SIGN.search(text, position)
+                if sign is None:
+                    return len(text)
+                is_open = sign.end() == len(text) and len(sign[0]) < _RUN_LIMIT
+                if sign[0] == "<" or is_open or len(sign[0]) >= _FENCE:
+                    return sign.start()
+                position = self.enter(text, sign.start())
+        return position
+
+    def enter(self, text: str, position: int) -> int:
+        """No call begins at ``position``: pass what stands there."""
+        if text[position] == "<":
+            return position + 1
+        sign = _SIGN.match(text, position)
+        assert sign is not None
+        self._run = len(sign[0])
+        self._may_be_block = self._run >= _FENCE
+        self._closing = 0
+        return sign.end()
+
+    def _skip_span(self, text: str, position: int) -> int:
+        run = _RUN.match(text, position)
+        assert run is not None
+        self._closing += len(run[0])
+        position = run.end()
+        if position == len(text):
+            return position
+        if self._closing:
+            self._may_be_block = False
+            if self._closing == self._run:
+                self._run = 0
+            self._closing = 0
+            return position
+        sign = _IN_CODE.search(text, position)
+        if sign is None:
+            return len(text)
+        if sign[0] == "`":
+            return sign.start()
+        self._is_block = self._may_be_block
+        self._run = self._run if self._is_block else 0
+        return sign.end()
+
+    def _skip_block(self, text: str, position: int) -> int:
+        lines = self._line + text[position:]
+        for found in _CLOSING.finditer(lines):
+            if len(found[1]) >= self._run:
+                end = position + found.end() - len(self._line)
+                self._run, self._is_block, self._line = 0, False, ""
+                return end
+        line = lines[lines.rfind("\n") + 1 :]
+        self._line = line if len(line) <= _CLOSING_SIZE else "-"
+        return len(text)
+
+
+class Margin:
+    """White space that goes if a call follows it: line ends and what follows them, or all there is.
+
+    Text goes on at once but for that, which is held.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[str] = []
+        self._has_said = False
+
+    @property
+    def is_line_start(self) -> bool:
+        return bool(self._held) or not self._has_said
+
+    def feed(self, text: str) -> str:
+        """What of the text goes on."""
+        end = len(text.rstrip())
+        if end:
+            text = "".join([*self._held, text])
+            end = len(text.rstrip())
+            self._held.clear()
+            self._has_said = True
+        elif self.is_line_start:
+            self._held.append(text)
+            return ""
+        line_end = _LINE_END.search(text, end)
+        if line_end is None:
+            return text
+        self._held.append(text[line_end.start() :])
+        return text[: line_end.start()]
+
+    def finish(self) -> str:
+        """No call follows."""
+        text = "".join(self._held)
+        self._held.clear()
+        return text
