@@ -342,7 +342,7 @@ def test_the_second_round_shows_the_bot_its_answer(gateway: Gateway, upstream: S
 def test_heartbeats_flow_while_text_is_held(beating_gateway: Gateway, upstream: ScriptedUpstream) -> None:
     go_on = threading.Event()
     call = scripted.text('<tool_call>\n<invoke name="now">\n</invoke>\n</tool_call>')
-    bot = upstream.bot(scripted.begin(scripted.text("I will call. "), go_on, scripted.chunk(call)))
+    bot = upstream.bot(scripted.answer(scripted.text("I will call. "), go_on, call, scripted.DONE))
     with beating_gateway.connect() as connection:
         connection.post(bot.name, tools=[NOW], tool_choice="required", stream=True)
         assert connection.read_head().status == 200
