@@ -227,9 +227,12 @@ class ToolCalls:
         return True
 
     def _refuse_object(self) -> None:
-        """The object is no call: what opened it is text."""
-        self._given_back = self._before + self._object.text
+        """The object is no call: what opened it is text, or the end of the answer behind a call."""
         self._opening = None
+        if self.called:
+            self.is_over = True
+            return
+        self._given_back = self._before + self._object.text
         self._around = Around()
         self._state = self._read_text
 
