@@ -14,6 +14,7 @@ from app import errors
 from app.answer.deltas import Delta, Failure, Finish
 from app.answer.pipeline import Pipeline
 from app.answer.tokens import Tokenizer, slices
+from app.attachments.hosting import Hosting
 from app.conversation import Conversation
 from app.coordination.slots import Slots
 from app.errors import ApiError
@@ -41,19 +42,25 @@ class Trace:
 class Completions:
     """Runs completions against one Poe."""
 
-    def __init__(self, poe: PoeClient, tokenizer: Tokenizer, slots: Slots) -> None:
+    def __init__(self, poe: PoeClient, hosting: Hosting, tokenizer: Tokenizer, slots: Slots) -> None:
         self._poe = poe
+        self._hosting = hosting
         self._slots = slots
         self._tokenizer = tokenizer
 
     def run(
         self, conversation: Conversation, bot: str, key: str, trace: Trace
     ) -> Generator[Sequence[Delta], None, None]:
-        """Ask ``bot`` and yield what it answers, a batch for each read that brought something.
+        """Upload attachments, ask ``bot``, and yield what it answers, a batch for each read that brought any.
 
         The last batch ends with ``Finish`` or ``Failure``; nothing is raised for what Poe does.
         After it the iterator tidies up its connection. Closing it closes the query.
         """
+        try:
+            conversation = self._hosting.host(conversation, key)
+        except ApiError as refused:
+            yield [Failure(_explained(refused, bot, key))]
+            return
         turns = Turns()
         segment, body = query.path_segment(bot), query.encode(conversation, turns.give)
         turns.give()

@@ -14,10 +14,9 @@ from app.api.access import api_key
 from app.api.bodies import read_body
 from app.api.requests import Record
 from app.completion import Completions, Trace
-from app.conversation import AttachmentPart
 from app.dialects import chat as dialect
-from app.dialects.chat import ChatCompletion, ChatRequest, ChatStream
-from app.errors import ApiError, internal_error, invalid_request, stopping
+from app.dialects.chat import ChatCompletion, ChatStream
+from app.errors import ApiError, internal_error, stopping
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
 from app.models.catalog import Catalog
@@ -46,11 +45,8 @@ def create_blueprint(
     def create_completion() -> Response:
         key = api_key(request)
         turns = Turns()
-        body = read_body(request, settings.max_request_size, turns.give)
+        chat = dialect.decode(read_body(request, settings.max_request_size, turns.give), turns.give)
         turns.give()
-        chat = dialect.decode(body, turns.give)
-        turns.give()
-        _refuse_attachments(chat)
         bot = catalog.resolve(chat.conversation.model)
         record, trace = requests.record(), Trace()
         record.details |= {
@@ -61,7 +57,7 @@ def create_blueprint(
         source = completions.run(chat.conversation, bot, key, trace)
         patience = heartbeat_seconds if chat.stream else None
         pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
-        exchange = _Exchange(chat, pump, record, trace)
+        exchange = _Exchange(chat.conversation.model, pump, record, trace, include_usage=chat.include_usage)
         lifecycle.register(exchange)
         return exchange.stream() if chat.stream else exchange.whole()
 
@@ -73,12 +69,15 @@ class _Exchange:
 
     def __init__(
         self,
-        chat: ChatRequest,
+        model: str,
         pump: Pump[Sequence[Delta]],
         record: Record,
         trace: Trace,
+        *,
+        include_usage: bool,
     ) -> None:
-        self._chat = chat
+        self._model = model  # not the request: its attachments may be large, and the answer long
+        self._include_usage = include_usage
         self._pump = pump
         self._record = record
         self._trace = trace
@@ -91,7 +90,7 @@ class _Exchange:
 
     def whole(self) -> Response:
         """The answer in one body."""
-        completion = ChatCompletion(self._id, self._created, self._chat.conversation.model)
+        completion = ChatCompletion(self._id, self._created, self._model)
         try:
             while not completion.is_over:
                 completion.add(self._take())
@@ -129,8 +128,7 @@ class _Exchange:
 
     def _chunks(self, batch: Sequence[Delta] | None) -> Iterator[bytes]:
         """The bytes of the stream; ``None`` stands for a silence as long as a heartbeat."""
-        model, include_usage = self._chat.conversation.model, self._chat.include_usage
-        stream = ChatStream(self._id, self._created, model, include_usage=include_usage)
+        stream = ChatStream(self._id, self._created, self._model, include_usage=self._include_usage)
         try:
             while True:
                 yield stream.render(batch) if batch else _HEARTBEAT
@@ -179,15 +177,3 @@ class _Exchange:
 
 def _is_last(batch: Sequence[Delta]) -> bool:
     return isinstance(batch[-1], (Finish, Failure))
-
-
-def _refuse_attachments(chat: ChatRequest) -> None:
-    """Until attachments are uploaded, say so rather than lose them."""
-    for message in chat.conversation.messages:
-        for part in message.parts:
-            if isinstance(part, AttachmentPart):
-                raise invalid_request(
-                    f"{part.param}: {part.kind} parts are not supported yet; send text.",
-                    part.param,
-                    "unsupported_content",
-                )

@@ -13,6 +13,7 @@ import msgspec
 
 from app.conversation import Conversation, Message, Role
 from app.errors import invalid_request, model_not_found
+from app.poe.attachments import placed
 
 PROTOCOL_VERSION = "1.2"
 _NAME_LIMIT = 255
@@ -60,6 +61,10 @@ def encode(conversation: Conversation, give_turn: Callable[[], None] = lambda: N
 
 def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list[dict[str, Any]]:
     messages = [_message(message, give_turn) for message in conversation.messages]
+    for index, attachments in placed(conversation.messages).items():
+        messages[index]["attachments"] = [
+            {"url": each.url, "content_type": each.content_type, "name": each.name} for each in attachments
+        ]
     if conversation.parameters:
         _bearer(messages)["parameters"] = dict(conversation.parameters)
     return messages
