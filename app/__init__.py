@@ -11,15 +11,22 @@ from functools import partial
 from flask import Flask
 
 from app.api import chat, health, models, requests
+from app.attachments.cache import UploadCache
+from app.attachments.counters import Counters
+from app.attachments.hosting import Hosting
 from app.completion import Completions
+from app.coordination.once import FileOnce
 from app.coordination.slots import FileSlots, NoLimit, Slots
 from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
 from app.poe.client import PoeClient
 from app.poe.models import fetch
+from app.poe.uploads import Uploads
 from app.settings import Settings
-from app.streaming import ReadWaiter
+from app.streaming import ReadWaiter, run_together
 from app.tokenizer import o200k
+
+_MEGABYTE = 1024 * 1024
 
 
 def create_app(settings: Settings) -> Flask:
@@ -29,14 +36,41 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     client = PoeClient(settings, ReadWaiter)
     catalog = Catalog(partial(fetch, client), time.monotonic, settings.models_cache_seconds)
-    completions = Completions(client, o200k(), _slots(settings))
+    uploads = Uploads(settings, ReadWaiter)
+    hosting = _hosting(uploads, settings)
+    completions = Completions(client, hosting, o200k(), _slots(settings))
     lifecycle = Lifecycle()
     requests.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     app.register_blueprint(chat.create_blueprint(completions, catalog, lifecycle, settings))
-    app.extensions |= {"catalog": catalog, "lifecycle": lifecycle, "settings": settings, "client": client}
+    app.extensions |= {
+        "catalog": catalog,
+        "lifecycle": lifecycle,
+        "settings": settings,
+        "upstreams": [client, uploads],
+    }
     return app
+
+
+def _hosting(uploads: Uploads, settings: Settings) -> Hosting:
+    counters, folder = Counters(), settings.config_dir
+    cache = UploadCache(
+        folder / "url_cache",
+        settings.url_cache_size_mb * _MEGABYTE,
+        settings.url_cache_ttl_seconds,
+        settings.workers,
+        counters,
+    )
+    return Hosting(
+        uploads,
+        cache,
+        FileOnce(folder / ".uploading"),
+        run_together,
+        counters,
+        limit=settings.max_attachments,
+        concurrency=settings.upload_concurrency,
+    )
 
 
 def _slots(settings: Settings) -> Slots:

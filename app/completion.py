@@ -18,6 +18,7 @@ from app.answer.native import NativeCalls
 from app.answer.pipeline import Pipeline
 from app.answer.tokens import Tokenizer, slices
 from app.answer.toolcalls import ToolCalls
+from app.attachments.hosting import Hosting
 from app.conversation import Conversation
 from app.coordination.slots import Slots
 from app.errors import ApiError
@@ -51,28 +52,35 @@ class Trace:
 class Completions:
     """Runs completions against one Poe."""
 
-    def __init__(self, poe: PoeClient, tokenizer: Tokenizer, slots: Slots) -> None:
+    def __init__(self, poe: PoeClient, hosting: Hosting, tokenizer: Tokenizer, slots: Slots) -> None:
         self._poe = poe
+        self._hosting = hosting
         self._slots = slots
         self._tokenizer = tokenizer
 
     def run(
         self, conversation: Conversation, bot: str, key: str, trace: Trace, way: Way
     ) -> Generator[Sequence[Delta], None, None]:
-        """Ask ``bot`` and yield what it answers, a batch for each read that brought something.
+        """Upload attachments, ask ``bot``, and yield what it answers, a batch for each read that brought any.
 
         ``way`` is how tools get to the bot. The last batch ends with ``Finish`` or ``Failure``;
         nothing is raised for what Poe does. After it the iterator tidies up its connection. Closing
         it closes the query.
         """
+        try:
+            hosted = self._hosting.host(conversation, key)
+        except ApiError as refused:
+            yield [Failure(_explained(refused, bot, key))]
+            return
 
         def ask(conversation: Conversation) -> rounds.Answer:
             return self._ask(conversation, bot, key, trace, way)
 
-        if ways.offered(conversation, way) and conversation.tool_choice.mode == "required":
-            yield from rounds.judged(ask, conversation, lambda: RequiredCall(conversation.tool_choice))
+        choice = hosted.tool_choice
+        if choice.mode == "required" and ways.offered(hosted, way):
+            yield from rounds.judged(ask, hosted, lambda: RequiredCall(choice))
         else:
-            yield from ask(conversation)
+            yield from ask(hosted)
 
     def _ask(
         self, asked: Conversation, bot: str, key: str, trace: Trace, way: Way

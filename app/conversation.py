@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -25,17 +25,28 @@ class TextPart(Struct, frozen=True):
 
 
 class AttachmentPart(Struct, frozen=True):
-    """An image, a file, audio or video.
+    """An image, a file, audio or video, as the client gave it: not yet where Poe can reach it.
 
     ``source`` is an http(s) or data: URL, or bare base64. ``param`` is the part's path in the
-    request (``messages[0].content[1]``), for errors.
+    request (``messages[0].content[1]``), for errors. ``format`` is what audio calls its type.
     """
 
-    kind: str
+    kind: Literal["image", "file", "audio", "video"]
     source: str
     param: str
     name: str | None = None
     format: str | None = None
+
+
+class HostedPart(Struct, frozen=True):
+    """An attachment that is on Poe's CDN: a bot can fetch it by its ``url``."""
+
+    url: str
+    content_type: str
+    name: str
+
+
+Part: TypeAlias = TextPart | AttachmentPart | HostedPart
 
 
 class ToolCall(Struct, frozen=True):
@@ -54,7 +65,7 @@ class Message(Struct, frozen=True):
     """
 
     role: Role
-    parts: Sequence[TextPart | AttachmentPart] = ()
+    parts: Sequence[Part] = ()
     tool_calls: Sequence[ToolCall] = ()
     tool_call_id: str | None = None
     name: str | None = None

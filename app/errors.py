@@ -63,6 +63,16 @@ def payload_too_large(limit: int) -> ApiError:
     return ApiError(413, message, code="payload_too_large")
 
 
+def file_too_large(message: str) -> ApiError:
+    """413: Poe refuses an attachment of this size."""
+    return ApiError(413, message, code="file_too_large")
+
+
+def file_upload_failed(message: str) -> ApiError:
+    """502: Poe did not take an attachment, so the bot was not asked."""
+    return ApiError(502, message, "upstream_error", "file_upload_failed")
+
+
 def rate_limited(message: str, retry_after: str | None = None) -> ApiError:
     """429, with Poe's ``Retry-After`` handed on."""
     return ApiError(

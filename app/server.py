@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -29,6 +29,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
 from app.poe.client import PoeClient
+from app.poe.uploads import Uploads
 from app.settings import Settings
 
 _NOTIFY_SECONDS = 1.0
@@ -152,7 +153,7 @@ class GatewayWorker(GeventWorker):
         app: Any = self.wsgi
         self._lifecycle: Lifecycle = app.extensions["lifecycle"]
         self._settings: Settings = app.extensions["settings"]
-        self._client: PoeClient = app.extensions["client"]
+        self._upstreams: Sequence[PoeClient | Uploads] = app.extensions["upstreams"]
 
     def handle_exit(self, _signal: int, _frame: FrameType | None) -> None:
         """SIGTERM. The event wakes the greenlet that waits for it in ``run``."""
@@ -166,7 +167,8 @@ class GatewayWorker(GeventWorker):
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive and not self._stopping.wait(_NOTIFY_SECONDS):
             self.notify()
-            self._client.tidy_up()
+            for upstream in self._upstreams:
+                upstream.tidy_up()
         self._wait(self._settings.drain_seconds, lambda: False)
         for server in servers:
             server.close()

@@ -92,13 +92,16 @@ def _is_http_url(text: str) -> bool:
     )
 
 
-def _http_url() -> Kind:
-    def parse(text: str) -> str:
-        if not _is_http_url(text):
-            raise ValueError
-        return text.rstrip("/")
+_HTTP_URL = "an http:// or https:// address without user, query or fragment"
 
-    return Kind(parse, "an http:// or https:// address without user, query or fragment")
+
+def _base_url() -> Kind:
+    endpoint = _endpoint_url()
+    return Kind(lambda text: endpoint.parse(text).rstrip("/"), _HTTP_URL)
+
+
+def _endpoint_url() -> Kind:
+    return _text(_HTTP_URL, _is_http_url)
 
 
 def _writable_folder(text: str) -> Path:
@@ -179,23 +182,41 @@ class Settings:
     )  # fmt: skip
     url_cache_ttl_seconds: int = _setting(
         "URL_CACHE_TTL_SECONDS", "259200", _whole_number(1, 2**31),
-        "How long the URL of an upload is remembered. Not used yet.",
+        "How long the URL of an upload is remembered since it was last used.",
     )  # fmt: skip
     url_cache_size_mb: int = _setting(
         "URL_CACHE_SIZE_MB", "100", _whole_number(0, 2**20),
-        "Room for remembered uploads on disk, 0 = off. Not used yet.",
+        "Room for remembered uploads on disk (in url_cache in CONFIG_DIR), 0 = off.",
     )  # fmt: skip
     poe_base_url: str = _setting(
         "POE_BASE_URL",
         "https://api.poe.com",
-        _http_url(),
+        _base_url(),
         "Where Poe's bot-query API is.",
     )
     poe_file_upload_url: str = _setting(
         "POE_FILE_UPLOAD_URL",
         "https://www.quora.com/poe_api/file_upload_3RD_PARTY_POST",
-        _http_url(),
-        "Poe's upload endpoint, whole. Not used yet.",
+        _endpoint_url(),
+        "Poe's upload endpoint, whole.",
+    )
+    max_attachments: int = _setting(
+        "MAX_ATTACHMENTS",
+        "500",
+        _whole_number(0, 100_000),
+        "How many attachments a request may hold; over it the answer is 400.",
+    )
+    upload_concurrency: int = _setting(
+        "UPLOAD_CONCURRENCY",
+        "8",
+        _whole_number(1, 1000),
+        "How many uploads to Poe a worker has under way at once.",
+    )
+    upload_timeout_seconds: float = _setting(
+        "UPLOAD_TIMEOUT_SECONDS",
+        "120",
+        _seconds(0.1, 86_400),
+        "How long the upload of an attachment may take.",
     )
     models_cache_seconds: float = _setting(
         "MODELS_CACHE_SECONDS",

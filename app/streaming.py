@@ -14,12 +14,13 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import gevent
 from gevent import monkey
 from gevent.hub import get_hub
+from gevent.queue import SimpleQueue as Queue
 from greenlet import GreenletExit, getcurrent, greenlet
 
 Item = TypeVar("Item")
@@ -90,6 +91,37 @@ class ReadWaiter:
             self._set_timer(self._deadline)
         else:
             self._waiting.throw(TimeoutError)
+
+
+def run_together(jobs: Sequence[Callable[[], Item]], limit: int) -> list[Item]:
+    """Run ``jobs``, at most ``limit`` of them at a time, and return what they return, in order.
+
+    What the first of them raises is raised, and the others are ended; so they are if this is.
+    """
+    results: list[Item | None] = [None] * len(jobs)
+    left = iter(enumerate(jobs))
+    ended: Queue[BaseException | None] = Queue()
+
+    def work() -> None:
+        try:
+            for index, job in left:
+                results[index] = job()
+        except GreenletExit:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised where they are awaited
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    greenlets = [gevent.spawn(work) for _ in range(min(limit, len(jobs)))]
+    try:
+        for _ in greenlets:
+            error = ended.get()
+            if error is not None:
+                raise error
+    finally:
+        gevent.killall(greenlets, block=False)
+    return cast("list[Item]", results)
 
 
 class ClientGone(Exception):

@@ -287,22 +287,6 @@ def test_a_body_that_is_not_utf_8_is_a_400(gateway: Gateway, bot: Bot) -> None:
     assert bot.queries == []
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
-        {"type": "file", "file": {"file_data": "data:text/plain;base64,eA=="}},
-        {"type": "input_audio", "input_audio": {"data": "eA==", "format": "wav"}},
-    ],
-    ids=lambda part: part["type"],
-)
-def test_attachments_are_never_dropped_silently(gateway: Gateway, bot: Bot, part: dict[str, Any]) -> None:
-    """They are sent, or, until they can be, refused."""
-    error = told(gateway.ask(bot.name, [{"type": "text", "text": "look"}, part]), 400)
-    assert error["param"].startswith("messages[0].content[1]")
-    assert bot.queries == []
-
-
 # Keys.
 
 

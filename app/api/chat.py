@@ -14,11 +14,9 @@ from app.api.access import api_key
 from app.api.bodies import read_body
 from app.api.requests import Record
 from app.completion import Completions, Trace
-from app.conversation import AttachmentPart
 from app.dialects import chat as dialect
-from app.dialects.chat import ChatRequest
 from app.dialects.chat_answer import ChatCompletion, ChatStream, render_stream_error
-from app.errors import ApiError, internal_error, invalid_request, stopping
+from app.errors import ApiError, internal_error, stopping
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
 from app.models.catalog import Catalog
@@ -47,11 +45,8 @@ def create_blueprint(
     def create_completion() -> Response:
         key = api_key(request)
         turns = Turns()
-        body = read_body(request, settings.max_request_size, turns.give)
+        chat = dialect.decode(read_body(request, settings.max_request_size, turns.give), turns.give)
         turns.give()
-        chat = dialect.decode(body, turns.give)
-        turns.give()
-        _refuse_attachments(chat)
         bot = catalog.resolve(chat.conversation.model)
         record, trace = requests.record(), Trace()
         record.details |= {
@@ -62,7 +57,14 @@ def create_blueprint(
         source = completions.run(chat.conversation, bot, key, trace, catalog.tools_way(bot))
         patience = heartbeat_seconds if chat.stream else None
         pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
-        exchange = _Exchange(chat, pump, record, trace)
+        exchange = _Exchange(
+            chat.conversation.model,
+            pump,
+            record,
+            trace,
+            include_usage=chat.include_usage,
+            as_functions=chat.as_functions,
+        )
         lifecycle.register(exchange)
         return exchange.stream() if chat.stream else exchange.whole()
 
@@ -74,12 +76,17 @@ class _Exchange:
 
     def __init__(
         self,
-        chat: ChatRequest,
+        model: str,
         pump: Pump[Sequence[Delta]],
         record: Record,
         trace: Trace,
+        *,
+        include_usage: bool,
+        as_functions: bool,
     ) -> None:
-        self._chat = chat
+        self._model = model  # not the request: its attachments may be large, and the answer long
+        self._include_usage = include_usage
+        self._as_functions = as_functions
         self._pump = pump
         self._record = record
         self._trace = trace
@@ -92,12 +99,7 @@ class _Exchange:
 
     def whole(self) -> Response:
         """The answer in one body."""
-        completion = ChatCompletion(
-            self._id,
-            self._created,
-            self._chat.conversation.model,
-            as_functions=self._chat.as_functions,
-        )
+        completion = ChatCompletion(self._id, self._created, self._model, as_functions=self._as_functions)
         try:
             while not completion.is_over:
                 completion.add(self._take())
@@ -135,13 +137,12 @@ class _Exchange:
 
     def _chunks(self, batch: Sequence[Delta] | None) -> Iterator[bytes]:
         """The bytes of the stream; ``None`` stands for a silence as long as a heartbeat."""
-        chat = self._chat
         stream = ChatStream(
             self._id,
             self._created,
-            chat.conversation.model,
-            include_usage=chat.include_usage,
-            as_functions=chat.as_functions,
+            self._model,
+            include_usage=self._include_usage,
+            as_functions=self._as_functions,
         )
         try:
             while True:
@@ -193,15 +194,3 @@ class _Exchange:
 
 def _is_last(batch: Sequence[Delta]) -> bool:
     return isinstance(batch[-1], (Finish, Failure))
-
-
-def _refuse_attachments(chat: ChatRequest) -> None:
-    """Until attachments are uploaded, say so rather than lose them."""
-    for message in chat.conversation.messages:
-        for part in message.parts:
-            if isinstance(part, AttachmentPart):
-                raise invalid_request(
-                    f"{part.param}: {part.kind} parts are not supported yet; send text.",
-                    part.param,
-                    "unsupported_content",
-                )

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Protocol, Self
 
@@ -42,14 +42,12 @@ class QueryFailed(Exception):
 
 
 class PoeClient:
-    """Talks to one Poe, over kept-alive connections that all of a worker's requests share."""
+    """Asks one Poe's bots and for its list of them, over connections that all requests of a worker share."""
 
     def __init__(self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter]) -> None:
-        self._make_waiter = make_waiter
-        self._connect_timeout = settings.connect_timeout_seconds
         self._first_byte_timeout = settings.first_byte_timeout_seconds
         self._idle_timeout = settings.idle_timeout_seconds
-        self._connections = Connections(settings.poe_base_url, settings.connect_timeout_seconds)
+        self._upstream = Upstream(settings.poe_base_url, settings.connect_timeout_seconds, make_waiter)
 
     def ask(self, segment: str, body: bytes, key: str, wait_for_start: Callable[[], bool]) -> Answer:
         """Send a query to the bot whose name is the path segment ``segment``.
@@ -64,9 +62,11 @@ class PoeClient:
             "Content-Length": str(len(body)),
             "Accept": "text/event-stream",
         }
-        request = self._head("POST", f"/bot/{segment}", fields) + body
-        answer = self._send(request, self._first_byte_timeout, wait_for_start)
+        head = self._upstream.head("POST", f"/bot/{segment}", fields)
+        answer = self._upstream.open(self._first_byte_timeout, self._idle_timeout, wait_for_start)
         try:
+            answer.send([head + body])
+            answer.read_head()
             if answer.status != 200 or not _is_event_stream(answer.headers):
                 raise _failed(answer)
         except BaseException:
@@ -77,16 +77,31 @@ class PoeClient:
     def models(self, key: str | None = None) -> bytes:
         """The body of ``GET /v1/models``. Raises ``QueryFailed``."""
         fields = {"Accept": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        with self._send(self._head("GET", "/v1/models", fields), _MODELS_SECONDS) as answer:
+        head = self._upstream.head("GET", "/v1/models", fields)
+        with self._upstream.open(_MODELS_SECONDS, _MODELS_SECONDS) as answer:
+            answer.send([head])
+            answer.read_head()
             if answer.status != 200:
                 raise _failed(answer)
             return b"".join(answer.pieces(_MODELS_LIMIT, _MODELS_SECONDS))
 
     def tidy_up(self) -> None:
         """Close connections that have been idle for long. To be called now and then."""
-        self._connections.prune()
+        self._upstream.tidy_up()
 
-    def _head(self, method: str, path: str, fields: Mapping[str, str]) -> bytes:
+
+class Upstream:
+    """One server that requests are sent to, at ``base_url``, over kept-alive connections."""
+
+    def __init__(
+        self, base_url: str, connect_timeout: float, make_waiter: Callable[[socket.socket], Waiter]
+    ) -> None:
+        self._make_waiter = make_waiter
+        self._connect_timeout = connect_timeout
+        self._connections = Connections(base_url, connect_timeout)
+
+    def head(self, method: str, path: str, fields: Mapping[str, str]) -> bytes:
+        """The head of a request for ``path`` below the base URL."""
         fields = {"Host": self._connections.host_field, "User-Agent": _USER_AGENT, **fields}
         fields["Accept-Encoding"] = "identity"
         if self._connections.proxy_field:
@@ -97,10 +112,13 @@ class PoeClient:
             raise ValueError("a header field would end early")
         return "\r\n".join([*lines, "\r\n"]).encode("ascii")
 
-    def _send(
-        self, request: bytes, first_byte_timeout: float, wait_for_start: Callable[[], bool] = lambda: False
+    def open(
+        self,
+        first_byte_timeout: float,
+        idle_timeout: float,
+        wait_for_start: Callable[[], bool] = lambda: False,
     ) -> Answer:
-        """Send, and wait for the head of the response."""
+        """A connection on which a request can be sent now. Raises ``QueryFailed``."""
         connection = self._connect(self._connections.take)
         try:
             if wait_for_start():
@@ -109,14 +127,11 @@ class PoeClient:
             connection.close()
             raise
         waiter = self._make_waiter(connection)
-        answer = Answer(connection, waiter, self._connections, first_byte_timeout, self._idle_timeout)
-        try:
-            answer.send(request)
-            answer.read_head()
-        except BaseException:
-            answer.close()
-            raise
-        return answer
+        return Answer(connection, waiter, self._connections, first_byte_timeout, idle_timeout)
+
+    def tidy_up(self) -> None:
+        """Close connections that have been idle for long. To be called now and then."""
+        self._connections.prune()
 
     def _connect(self, take: Callable[[], socket.socket]) -> socket.socket:
         try:
@@ -152,6 +167,8 @@ class Answer:
         self._idle_timeout = idle_timeout
         self._body = b""  # that came with the head
         self._has_begun = False  # a byte of the body has come
+        self._is_sent = False  # the whole request
+        self._early: bytes | None = None  # what came before that
 
     def __enter__(self) -> Self:
         return self
@@ -173,16 +190,32 @@ class Answer:
         """What Poe says of the subscriber's limits: its ``x-ratelimit-*`` header fields."""
         return faults.rate_limits(self.headers)
 
-    def send(self, request: bytes) -> None:
-        """Send the request. A server that refuses it half-way may still say why."""
+    def send(self, pieces: Iterable[bytes]) -> None:
+        """Send the request. A server that answers before it has read everything is heard."""
         connection = self._open_connection()
         connection.settimeout(self._first_byte_timeout)
         try:
-            connection.sendall(request)
+            for number, piece in enumerate(pieces):
+                if number and self._hears_early():
+                    return
+                connection.sendall(piece)
         except TimeoutError as error:
             raise QueryFailed(first_byte_timeout(self._first_byte_timeout)) from error
         except OSError:
             return
+        self._is_sent = True
+
+    def _hears_early(self) -> bool:
+        """Whether the server answers already, or has gone; either way it does not want the rest."""
+        connection = self._open_connection()
+        connection.settimeout(0)
+        try:
+            self._early = connection.recv(_READ_SIZE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            connection.settimeout(self._first_byte_timeout)
+        return True
 
     def read_head(self) -> None:
         """Wait for the head, as long as the first byte may take, however slowly it drips."""
@@ -251,7 +284,7 @@ class Answer:
         if connection is None:
             return
         self._waiter.close()
-        if self._parser.complete and self._parser.reusable:
+        if self._is_sent and self._parser.complete and self._parser.reusable:
             self._pool.give_back(connection)
         else:
             connection.close()
@@ -264,6 +297,9 @@ class Answer:
 
     def _receive(self, seconds: float) -> bytes:
         connection = self._open_connection()
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early
         try:
             self._waiter.wait(seconds)
             return connection.recv(_READ_SIZE)

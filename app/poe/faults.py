@@ -110,7 +110,7 @@ def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    text = _words_of(body)
+    text = words(body)
     retry_after = _retry_after(headers)
     shown = text or f"Poe answered with status {status}."
     if status == 429:
@@ -142,7 +142,7 @@ def _from_words(text: str) -> ApiError | None:
     return next((make(text) for pattern, make in _WORDS if pattern.search(text)), None)
 
 
-def _words_of(body: bytes) -> str:
+def words(body: bytes) -> str:
     """What a body says to a person: JSON's usual places, else plain text; nothing of a page."""
     try:
         content = msgspec.json.decode(body)

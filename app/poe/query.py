@@ -13,6 +13,7 @@ import msgspec
 
 from app.conversation import Conversation, Message, Role, TextPart, Tool, ToolCall
 from app.errors import invalid_request, model_not_found
+from app.poe.attachments import placed
 
 PROTOCOL_VERSION = "1.2"
 _NAME_LIMIT = 255
@@ -73,8 +74,12 @@ def texts(conversation: Conversation) -> Iterator[str]:
 
 def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list[dict[str, Any]]:
     is_native = bool(conversation.tools)
-    said = (message for message in conversation.messages if not (is_native and _is_of_round(message)))
+    said = [message for message in conversation.messages if not (is_native and _is_of_round(message))]
     messages = [_message(message, give_turn) for message in said]
+    for index, attachments in placed(said).items():
+        messages[index]["attachments"] = [
+            {"url": each.url, "content_type": each.content_type, "name": each.name} for each in attachments
+        ]
     if conversation.parameters:
         _bearer(messages)["parameters"] = dict(conversation.parameters)
     return messages

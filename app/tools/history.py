@@ -11,7 +11,7 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
-from app.conversation import AttachmentPart, Message, Role, TextPart
+from app.conversation import Message, Part, Role, TextPart
 from app.tools import writing
 
 
@@ -56,7 +56,7 @@ def last_round(messages: Sequence[Message]) -> int:
     is_clean = (
         sorted(called) == sorted(result.tool_call_id or "" for result in results)
         and len({*called, ""}) == len(called) + 1
-        and not any(isinstance(part, AttachmentPart) for result in results for part in result.parts)
+        and all(_is_text(result) for result in results)
     )
     return start if is_clean else end
 
@@ -67,13 +67,17 @@ def _with_calls(message: Message) -> Message:
     )
 
 
-def _result(message: Message, names: Mapping[str, str]) -> list[TextPart | AttachmentPart]:
+def _result(message: Message, names: Mapping[str, str]) -> list[Part]:
     name = message.name or names.get(message.tool_call_id or "")
     attributes = _attribute("name", name) + _attribute("id", message.tool_call_id)
     opening, closing = f"<tool_result{attributes}>", "</tool_result>"
-    if any(isinstance(part, AttachmentPart) for part in message.parts):
-        return [TextPart(opening), *message.parts, TextPart(closing)]
-    return [TextPart(f"{opening}\n{message.text}\n{closing}")]
+    if _is_text(message):
+        return [TextPart(f"{opening}\n{message.text}\n{closing}")]
+    return [TextPart(opening), *message.parts, TextPart(closing)]
+
+
+def _is_text(message: Message) -> bool:
+    return all(isinstance(part, TextPart) for part in message.parts)
 
 
 def _attribute(name: str, value: str | None) -> str:

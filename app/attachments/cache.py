@@ -1,0 +1,199 @@
+"""Cache: where on Poe's CDN a content is, remembered on disk for all workers and over restarts.
+
+cachelib's FileSystemCache, with three things changed. What is stored is JSON, which cannot execute
+anything when it is read, and whatever else is found is a miss. The bound is one of bytes on disk, not
+of entries. And a disk that fails costs a warning a minute, not the request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from cachelib import FileSystemCache
+from cachelib.serializers import FileSystemSerializer
+from msgspec import Struct
+
+from app.attachments.counters import Counters
+from app.logs import logger
+from app.turns import Turns
+
+_ENTRY_LIMIT = 65536  # bytes; a longer file is none of ours
+_EXPIRY_SIZE = 4  # bytes, with which cachelib begins its files
+_RENEWALS = 50  # in the life of an entry that is used all the time
+_ROOM_KEPT = 0.9  # of the bound, after the oldest entries have gone
+_UNMEASURED = 0.1  # of the bound: what all workers together may write until they measure again
+_ABANDONED_SECONDS = 60.0  # the age of an unfinished file that nobody finishes any more
+_WARNING_SECONDS = 60.0
+_FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
+_BLOCK = 512  # bytes; the unit of st_blocks
+
+
+class Entry(Struct, frozen=True):
+    """An upload: its URL on Poe's CDN, what Poe takes it for, and what its first sender called it."""
+
+    url: str
+    content_type: str
+    name: str
+
+
+class _Stored(Struct, frozen=True):
+    entry: Entry
+    expires: float  # seconds since 1970
+
+
+class UploadCache:
+    """Entries by key, shared by ``workers`` processes.
+
+    An entry is forgotten ``ttl`` seconds after it was last used, or before, when the folder has come
+    to ``limit`` bytes: then those go first that were not used for longest. A limit of 0 turns it off.
+    """
+
+    def __init__(self, folder: Path, limit: int, ttl: int, workers: int, counters: Counters) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._ttl = ttl
+        self._counters = counters
+        self._files = _Files(folder, self._warn)
+        self._measure_after = int(limit * _UNMEASURED / workers)
+        self._unmeasured = self._measure_after  # bytes written since; what was there before counts, too
+        self._warned_at = -math.inf
+
+    def get(self, key: str) -> Entry | None:
+        """The entry of ``key``, which by that lives for another ``ttl`` seconds."""
+        stored: _Stored | None = self._files.get(key) if self._limit else None
+        left = stored.expires - time.time() if stored else 0.0
+        if stored is None or left <= 0:
+            return None
+        if left < self._ttl * (1 - 1 / _RENEWALS):
+            self._store(key, stored.entry)
+        return stored.entry
+
+    def set(self, key: str, entry: Entry) -> None:
+        """Remember ``entry``, and forget others if there is no room."""
+        if not self._limit:
+            return
+        self._unmeasured += self._store(key, entry)
+        if self._unmeasured >= self._measure_after:
+            self._unmeasured = 0
+            try:
+                self._make_room()
+            except OSError as error:
+                self._warn(error)
+
+    def _store(self, key: str, entry: Entry) -> int:
+        """Write an entry; the bytes that it takes."""
+        try:
+            return self._files.write(key, _Stored(entry, time.time() + self._ttl))
+        except OSError as error:
+            self._warn(error)
+            return 0
+
+    def _make_room(self) -> None:
+        """Measure the folder, and delete what was not used for longest until it is small enough."""
+        turns = Turns()
+        files: list[tuple[float, int, str]] = []
+        abandoned = time.time() - _ABANDONED_SECONDS
+        for file in os.scandir(self._folder):
+            with contextlib.suppress(FileNotFoundError):
+                status = file.stat(follow_symlinks=False)
+                if self._files.is_temporary(file.name) and status.st_mtime < abandoned:
+                    Path(file.path).unlink()
+                elif file.is_file(follow_symlinks=False):
+                    files.append((status.st_mtime, size_on_disk(status), file.path))
+            turns.give()
+        excess = sum(size for _, size, _ in files) - self._limit * _ROOM_KEPT
+        for _, size, path in sorted(files):
+            if excess <= 0:
+                break
+            with contextlib.suppress(FileNotFoundError):  # another worker makes room, too
+                Path(path).unlink()
+                self._counters.evictions += 1
+            excess -= size
+            turns.give()
+
+    def _warn(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now - self._warned_at >= _WARNING_SECONDS:
+            self._warned_at = now
+            reason = error.strerror or type(error).__name__
+            logger.warning("uploads are not remembered: %s (%s)", reason, self._folder)
+
+
+class _Json(FileSystemSerializer):
+    """Plain data instead of pickles."""
+
+    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:  # noqa: ARG002 - pickle's
+        f.write(msgspec.json.encode(value))
+
+    def load(self, f: IO[bytes]) -> _Stored | None:
+        """What was stored, or ``None`` for anything else that a file may hold."""
+        try:
+            stored = msgspec.json.decode(f.read(), type=_Stored)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return stored if stored.entry.url.startswith(("https://", "http://")) else None
+
+
+class _Files(FileSystemCache):
+    """cachelib's files: read without ever waiting, and written whole or not at all."""
+
+    serializer = _Json()
+
+    def __init__(self, folder: Path, warn: Callable[[OSError], None]) -> None:
+        self._warn = warn
+        with contextlib.suppress(OSError):  # the first write says so
+            folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        with contextlib.suppress(OSError):
+            super().__init__(str(folder), threshold=0, mode=_FILE_MODE)
+
+    def write(self, key: str, stored: _Stored) -> int:
+        """Store under ``key``; the bytes that the file takes on disk if it is new. Raises ``OSError``."""
+        path = Path(self._get_filename(key))
+        path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        is_new = not path.exists()
+        descriptor, temporary = tempfile.mkstemp(suffix=self._fs_transaction_suffix, dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(struct.pack("I", math.ceil(stored.expires)))
+                self.serializer.dump(stored, file)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return size_on_disk(path.stat()) if is_new else 0
+
+    def is_temporary(self, name: str) -> bool:
+        """Whether a file of that name has not been written to its end."""
+        return name.endswith(self._fs_transaction_suffix)
+
+    @contextlib.contextmanager
+    def _safe_stream_open(self, path: str, mode: str) -> Iterator[BytesIO]:  # noqa: ARG002 - cachelib's
+        """What ``path`` holds. cachelib's own waits up to ten seconds where it may not read."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                content = file.read(_ENTRY_LIMIT)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            self._warn(error)
+            raise FileNotFoundError from error
+        if len(content) < _EXPIRY_SIZE:
+            raise FileNotFoundError
+        yield BytesIO(content)
+
+
+def size_on_disk(status: os.stat_result) -> int:
+    """The bytes that a file takes: whole blocks, unless the file system keeps it in less."""
+    return max(status.st_size, status.st_blocks * _BLOCK)

@@ -1,0 +1,103 @@
+"""Once: what many ask for at the same time is done by one of them, and the others get what it brought.
+
+Over all workers of a machine, by a lock on a file that the kernel frees when its holder dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from app.logs import logger
+
+_FIRST_LOOK_SECONDS = 0.005
+_LONGEST_LOOK_SECONDS = 0.05
+_OUTCOME_LIMIT = 1024 * 1024  # bytes
+_WARNING_SECONDS = 60.0
+
+
+class Once(Protocol):
+    """Where workers agree on who does a piece of work."""
+
+    def share(self, key: str, work: Callable[[], bytes]) -> bytes:
+        """What ``work`` returns, run here unless somebody is at work under the same ``key``.
+
+        Then its outcome is waited for. If its ``work`` raises or is killed, or its process dies,
+        one of those that wait begins anew.
+        """
+        ...
+
+
+class FileOnce:
+    """For the processes of one machine, which share ``folder``.
+
+    A piece of work is a file with a lock on it. Who has the lock does the work, writes the outcome
+    into the file and removes it from the folder; who waited for the lock finds the outcome in the
+    file that it has open. A file that is still in the folder when the lock comes free was left by
+    a process that died: its next holder does the work.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._warned_at = float("-inf")
+
+    def share(self, key: str, work: Callable[[], bytes]) -> bytes:
+        while True:
+            with contextlib.ExitStack() as stack:
+                try:
+                    descriptor = stack.enter_context(self._locked(self._folder / key))
+                except OSError as error:  # better twice than not at all
+                    self._warn(error)
+                    return work()
+                if os.fstat(descriptor).st_nlink:
+                    return self._lead(descriptor, key, work)
+                outcome = os.pread(descriptor, _OUTCOME_LIMIT, 0)
+            if outcome:
+                return outcome
+
+    def _lead(self, descriptor: int, key: str, work: Callable[[], bytes]) -> bytes:
+        try:
+            os.ftruncate(descriptor, 0)  # who died may have written
+            outcome = work()
+            with contextlib.suppress(OSError):  # a full disk: who waits does the work again
+                os.pwrite(descriptor, outcome, 0)
+            return outcome
+        finally:
+            (self._folder / key).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _locked(self, path: Path) -> Iterator[int]:
+        """The file, open and locked. Nobody but its own greenlet is held up by the wait."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            pause = _FIRST_LOOK_SECONDS
+            while not _try_lock(descriptor):
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
+            yield descriptor
+        finally:
+            os.close(descriptor)  # and with it the lock
+
+    def _warn(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now - self._warned_at >= _WARNING_SECONDS:
+            self._warned_at = now
+            logger.warning(
+                "workers cannot agree on who uploads: %s (%s)",
+                error.strerror or type(error).__name__,
+                self._folder,
+            )
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

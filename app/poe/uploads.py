@@ -1,0 +1,178 @@
+"""Uploads: attachments to Poe's CDN.
+
+Poe's own client sends bytes as multipart and external URLs as a form field, with the bare key
+(``fastapi_poe.client.upload_file``).
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from app import errors
+from app.errors import ApiError
+from app.poe import faults
+from app.poe.client import QueryFailed, Upstream, Waiter
+from app.settings import Settings
+
+_TRIES = 2
+_RETRY_DELAY_SECONDS = 0.5
+_RETRYABLE = (500, 502, 503, 504)
+_BODY_LIMIT = 65536
+_HANDED_ON = (401, 402, 429)
+
+
+class Uploaded(NamedTuple):
+    """Where an attachment is, and what Poe takes it for."""
+
+    url: str
+    content_type: str
+
+
+class _Body(NamedTuple):
+    """A request's body, which can be sent more than once."""
+
+    content_type: str
+    size: int
+    pieces: Callable[[], Iterable[bytes]]
+
+
+class _Refused(Exception):
+    """An upload that failed; ``retryable`` if it may go through the second time."""
+
+    def __init__(self, error: ApiError, *, retryable: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.retryable = retryable
+
+
+class Uploads:
+    """Uploads to one endpoint, over kept-alive connections of their own.
+
+    Each has ``UPLOAD_TIMEOUT_SECONDS`` for both its tries, and ends at once when its greenlet is
+    killed. Raises ``ApiError``: 401, 402, 413 and 429 as Poe says them, 504 for a time-out, 502 else.
+    """
+
+    def __init__(self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter]) -> None:
+        url = settings.poe_file_upload_url
+        self._upstream = Upstream(url, settings.connect_timeout_seconds, make_waiter)
+        self._path = "" if urlsplit(url).path else "/"
+        self._timeout = settings.upload_timeout_seconds
+
+    def send(
+        self, name: str, content_type: str, size: int, pieces: Callable[[], Iterable[bytes]], key: str
+    ) -> Uploaded:
+        """Upload ``size`` bytes; ``pieces`` gives them, as often as it is called."""
+        boundary = secrets.token_hex(16)
+        field = f'form-data; name="file"; filename="{_escaped(name)}"'
+        head = (
+            f"--{boundary}\r\nContent-Disposition: {field}\r\nContent-Type: {content_type}\r\n\r\n".encode()
+        )
+        tail = f"\r\n--{boundary}--\r\n".encode()
+
+        def parts() -> Iterator[bytes]:
+            yield head
+            yield from pieces()
+            yield tail
+
+        kind = f"multipart/form-data; boundary={boundary}"
+        return self._post(_Body(kind, len(head) + size + len(tail), parts), key)
+
+    def fetch(self, url: str, name: str | None, key: str) -> Uploaded:
+        """Have Poe download ``url``; nothing here opens a connection to it."""
+        fields = {"download_url": url} | ({"download_filename": name} if name else {})
+        form = urlencode(fields, errors="surrogatepass").encode()
+        return self._post(_Body("application/x-www-form-urlencoded", len(form), lambda: [form]), key)
+
+    def tidy_up(self) -> None:
+        """Close connections that have been idle for long. To be called now and then."""
+        self._upstream.tidy_up()
+
+    def _post(self, body: _Body, key: str) -> Uploaded:
+        deadline = time.monotonic() + self._timeout
+        attempt = 1
+        while True:
+            try:
+                return self._try(body, key, deadline)
+            except _Refused as refused:
+                if not refused.retryable or attempt == _TRIES:
+                    raise refused.error from None
+            attempt += 1
+            time.sleep(_RETRY_DELAY_SECONDS)
+
+    def _try(self, body: _Body, key: str, deadline: float) -> Uploaded:
+        fields = {
+            "Authorization": key,
+            "Content-Type": body.content_type,
+            "Content-Length": str(body.size),
+            "Accept": "application/json",
+        }
+        head = self._upstream.head("POST", self._path, fields)
+        left = max(0.001, deadline - time.monotonic())
+        try:
+            with self._upstream.open(left, left) as answer:
+                answer.send(self._until(deadline, head, body))
+                answer.read_head()
+                left = max(0.001, deadline - time.monotonic())
+                text = b"".join(answer.pieces(_BODY_LIMIT, left))
+                return _read(answer.status, answer.headers, text)
+        except QueryFailed as failed:
+            raise self._failed(failed.error, deadline) from failed
+
+    def _until(self, deadline: float, head: bytes, body: _Body) -> Iterator[bytes]:
+        """What is sent, unless its time is over."""
+        yield head
+        for piece in body.pieces():
+            if time.monotonic() > deadline:
+                raise QueryFailed(errors.timed_out(""))
+            yield piece
+
+    def _failed(self, error: ApiError, deadline: float) -> _Refused:
+        """The connection failed: Poe has not got the whole, or its answer was lost."""
+        if time.monotonic() >= deadline:
+            message = f"Poe did not take it within {self._timeout:g} s (upload time-out)."
+            return _Refused(errors.timed_out(message), retryable=False)
+        if error.status != 504:
+            error = errors.file_upload_failed(error.message)
+        return _Refused(error, retryable=True)
+
+
+def _read(status: int, headers: Mapping[str, str], text: bytes) -> Uploaded:
+    """What Poe's answer says. Raises ``_Refused``."""
+    if status != 200:
+        raise _Refused(_refusal(status, headers, text), retryable=status in _RETRYABLE)
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        fields = {}
+    url, content_type = fields.get("attachment_url"), fields.get("mime_type")
+    if (
+        not isinstance(url, str)
+        or not url.startswith(("https://", "http://"))
+        or not isinstance(content_type, str)
+    ):
+        said = faults.words(text)
+        message = f"Poe's answer to the upload has no attachment_url and mime_type{said and ': '}{said}"
+        raise _Refused(errors.file_upload_failed(message), retryable=False)
+    return Uploaded(url, content_type)
+
+
+def _refusal(status: int, headers: Mapping[str, str], text: bytes) -> ApiError:
+    error = faults.from_response(status, headers, text)
+    if error.status in _HANDED_ON:
+        return error
+    if status == 413:
+        return replace(errors.file_too_large(error.message), headers=error.headers)
+    return replace(errors.file_upload_failed(error.message), headers=error.headers)
+
+
+def _escaped(name: str) -> str:
+    """A file's name as HTML's multipart encoding writes it (https://html.spec.whatwg.org/#multipart-form-data)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
