@@ -88,7 +88,7 @@ class Completions:
         """One round: a query, and its answer."""
         trace.rounds += 1
         turns = Turns()
-        conversation = ways.prepare(asked, way)
+        conversation = ways.prepare(asked, way, turns.give)
         turns.give()
         segment, body = query.path_segment(bot), query.encode(conversation, turns.give)
         turns.give()

@@ -6,7 +6,7 @@ messages of the user.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from msgspec.structs import replace
@@ -20,11 +20,12 @@ def has_tools(messages: Sequence[Message]) -> bool:
     return any(message.tool_calls or message.role is Role.TOOL for message in messages)
 
 
-def written(messages: Sequence[Message]) -> list[Message]:
+def written(messages: Sequence[Message], give_turn: Callable[[], None] = lambda: None) -> list[Message]:
     """The messages with all calls and results as text, in their order.
 
     Results that follow each other are one message. A result whose call is not known is written
-    without the tool's name, a call without a result stands alone.
+    without the tool's name, a call without a result stands alone. ``give_turn`` is called between
+    messages.
     """
     names: dict[str, str] = {}  # of the tools, by the ids of their last calls
     passed: list[Message] = []
@@ -33,6 +34,7 @@ def written(messages: Sequence[Message]) -> list[Message]:
             passed.append(Message(Role.USER, [part for each in group for part in _result(each, names)]))
             continue
         for message in group:
+            give_turn()
             names |= {call.id: call.name for call in message.tool_calls if call.id}
             passed.append(_with_calls(message) if message.tool_calls else message)
     return passed

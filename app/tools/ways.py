@@ -6,7 +6,7 @@ and what the bot calls is read out of its text. ``off``: not at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
@@ -28,8 +28,10 @@ def offered(conversation: Conversation, way: Way) -> Sequence[Tool]:
     return conversation.tools
 
 
-def prepare(conversation: Conversation, way: Way) -> Conversation:
-    """The conversation as it goes to the bot.
+def prepare(
+    conversation: Conversation, way: Way, give_turn: Callable[[], None] = lambda: None
+) -> Conversation:
+    """The conversation as it goes to the bot. ``give_turn`` is called between pieces of work.
 
     What the native way has fields for stays: the tools offered, and the calls and results with which
     the conversation ends. All else that has to do with tools becomes text. A conversation without
@@ -42,9 +44,9 @@ def prepare(conversation: Conversation, way: Way) -> Conversation:
     if tools and way == "native":
         end = history.last_round(messages)
         return replace(
-            conversation, tools=tools, messages=[*history.written(messages[:end]), *messages[end:]]
+            conversation, tools=tools, messages=[*history.written(messages[:end], give_turn), *messages[end:]]
         )
-    messages = history.written(messages)
+    messages = history.written(messages, give_turn)
     if tools:
         choice, parallel = conversation.tool_choice, conversation.parallel_tool_calls
         messages = prompt.added(messages, tools, choice, parallel=parallel)
