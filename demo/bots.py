@@ -148,7 +148,7 @@ class ToolUser(DemoBot):
         if results:
             said = ["The tool says: ", ", ".join(results)]
         elif example:
-            said = ["I will look ", "that up.\n\n", *re.split(r"(?<=\n)", example[0])]
+            said = re.split(r"(?<=\n)", example[0])
         else:
             said = ["No tool reached me, ", "so I can only talk."]
         for piece in said:
@@ -270,10 +270,16 @@ def _picture(context: fp.RequestContext, inline_ref: str | None = None) -> fp.At
     return fp.Attachment(url=url, content_type="image/png", name="sunset.png", inline_ref=inline_ref)
 
 
+def _value(schema: Any) -> object:
+    """Something of the type that a parameter's schema names."""
+    values = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
+    return values.get(schema.get("type"), "demo")
+
+
 def _call(function: Any) -> list[dict[str, object]]:
     """Call ``function`` as a native tool call: a beginning, arguments in two pieces, an end."""
-    required = function.parameters.required or ()
-    arguments = json.dumps(dict.fromkeys(required, "demo"))
+    properties = function.parameters.properties
+    arguments = json.dumps({name: _value(properties[name]) for name in function.parameters.required or ()})
     half = len(arguments) // 2
     begin = {"index": 0, "id": "call_demo_1", "type": "function"}
     calls: list[dict[str, object]] = [
