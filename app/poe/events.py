@@ -162,20 +162,19 @@ def _delta(choice: object) -> Iterator[Event]:
     if isinstance(content, str) and content:
         yield Text(content)
     for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, dict):
-            yield _piece(call)
+        if isinstance(call, dict) and (piece := _piece(call)):
+            yield piece
 
 
-def _piece(call: dict[str, Any]) -> ToolCallPiece:
+def _piece(call: dict[str, Any]) -> ToolCallPiece | None:
+    """What is said of a call; ``None`` if that is nothing."""
     function = call.get("function")
     function = function if isinstance(function, dict) else {}
-    index, arguments = call.get("index"), function.get("arguments")
-    return ToolCallPiece(
-        index if isinstance(index, int) else None,
-        _words(call.get("id")),
-        _words(function.get("name")),
-        arguments if isinstance(arguments, str) else "",
-    )
+    index, id, name = call.get("index"), _words(call.get("id")), _words(function.get("name"))
+    arguments = _words(function.get("arguments")) or ""
+    if not (id or name or arguments):
+        return None
+    return ToolCallPiece(index if isinstance(index, int) else None, id, name, arguments)
 
 
 def _words(value: object) -> str | None:

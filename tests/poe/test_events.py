@@ -66,7 +66,11 @@ def read(name: str, data: bytes | str) -> list[Event]:
             ' "function": {"name": "f", "arguments": "{\\"a"}}]}}]}',
             ToolCallPiece(2, "c", "f", '{"a'),
         ),
-        ("json", '{"choices": [{"delta": {"tool_calls": [{"index": "x", "id": 1}]}}]}', ToolCallPiece()),
+        (
+            "json",
+            '{"choices": [{"delta": {"tool_calls": [{"index": "x", "id": "c"}]}}]}',
+            ToolCallPiece(id="c"),
+        ),
     ],
 )
 def test_an_event_is_decoded(name: str, data: str, event: Event):
@@ -96,7 +100,7 @@ def test_another_answer_is_left_out(name: str, index: int):
         ("", '{"text": "a"}'),
         ("new", '{"text": "a"}'),
         ("json", '{"choices": [{"index": 1, "delta": {"tool_calls": [{"index": 0, "id": "call_1"}]}}]}'),
-        ("json", '{"choices": [{"index": 0, "delta": {"tool_calls": [1, null]}}]}'),
+        ("json", '{"choices": [{"index": 0, "delta": {"tool_calls": [1, null, {}, {"index": 0}]}}]}'),
         ("json", '{"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}'),
         ("json", '{"choices": [{"index": 1, "delta": {"content": "a"}}]}'),
         ("json", '{"choices": [], "usage": {}}'),
