@@ -64,8 +64,8 @@ def test_the_key_goes_on_as_bearer_and_nothing_else_of_the_client_does(
         ("developer", "system"),
         ("user", "user"),
         ("assistant", "bot"),
-        ("tool", "tool"),
-        ("function", "tool"),
+        ("tool", "user"),
+        ("function", "user"),
     ],
 )
 def test_roles_are_translated(send, role: str, poes: str) -> None:
