@@ -40,17 +40,14 @@ class Judge(Protocol):
         ...
 
 
-class RequiredCall:
-    """Wants a call of a tool. Text is held until one comes; reasoning is not."""
+class _UntilCalled:
+    """Holds text until a call comes, with which all may leave. Reasoning is not held."""
 
-    def __init__(self, choice: ToolChoice) -> None:
-        self._choice = choice
-        self._held: list[Delta] = []
+    def __init__(self) -> None:
+        self._held: list[Text] = []
         self._has_called = False
 
     def feed(self, batch: Sequence[Delta]) -> Sequence[Delta]:
-        if self._has_called:
-            return batch
         passed: list[Delta] = []
         for delta in batch:
             if isinstance(delta, Text) and not self._has_called:
@@ -58,19 +55,29 @@ class RequiredCall:
                 continue
             if isinstance(delta, Restart):
                 self._held.clear()
-            elif isinstance(delta, ToolCallStart):
+            elif isinstance(delta, ToolCallStart) and not self._has_called:
                 self._has_called = True
                 passed += self._held
             passed.append(delta)
         return passed
 
+    @property
+    def _text(self) -> str:
+        return "".join(delta.text for delta in self._held)
+
+
+class RequiredCall(_UntilCalled):
+    """Wants a call of a tool."""
+
+    def __init__(self, choice: ToolChoice) -> None:
+        super().__init__()
+        self._wanted = f"the tool {choice.name}" if choice.name else "one of the tools"
+
     def verdict(self) -> Sequence[Delta] | Refusal:
         if self._has_called:
             return []
-        answer = "".join(delta.text for delta in self._held if isinstance(delta, Text))
-        wanted = f"the tool {self._choice.name}" if self._choice.name else "one of the tools"
         return Refusal(
-            answer,
-            f"You have not called {wanted}. Call it now, just as you were told to, and say nothing else.",
-            tool_call_missing(f"The bot was asked twice to call {wanted}, and did not."),
+            self._text,
+            f"You have not called {self._wanted}. Call it now, as you were told to, and say nothing else.",
+            tool_call_missing(f"The bot was asked twice to call {self._wanted}, and did not."),
         )
