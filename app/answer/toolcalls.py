@@ -117,8 +117,11 @@ class ToolCalls:
         position = 0
         while not self.is_over:
             if self._given_back is not None:
-                text, self._given_back = self._given_back + text[position:], None
-                position = self._pass_sign(text, 0)
+                start = position - len(self._given_back)
+                if start < 0:
+                    text, start = self._given_back + text[position:], 0
+                self._given_back = None
+                position = self._pass_sign(text, start)
             if position == len(text):
                 break
             state = self._state

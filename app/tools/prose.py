@@ -80,15 +80,32 @@ class Prose:
         return sign.end()
 
     def _skip_block(self, text: str, position: int) -> int:
-        lines = self._line + text[position:]
-        for found in _CLOSING.finditer(lines):
-            if len(found[1]) >= self._run:
-                end = position + found.end() - len(self._line)
-                self._run, self._is_block, self._line = 0, False, ""
-                return end
-        line = lines[lines.rfind("\n") + 1 :]
-        self._line = line if len(line) <= _CLOSING_SIZE else "-"
+        if self._line:
+            line_end = text.find("\n", position) + 1 or len(text)
+            self._line, begun = "", self._line
+            return self._skip_line(begun, text, position, line_end)
+        found = next((each for each in _CLOSING.finditer(text, position) if len(each[1]) >= self._run), None)
+        if found:
+            self._leave_block()
+            return found.end()
+        self._begin_line(text[max(position, text.rfind("\n") + 1) :])
         return len(text)
+
+    def _skip_line(self, begun: str, text: str, position: int, end: int) -> int:
+        """Skip the rest of a line whose beginning stood in a text before."""
+        line = begun + text[position:end]
+        found = _CLOSING.match(line)
+        if found and len(found[1]) >= self._run:
+            self._leave_block()
+        elif not line.endswith("\n"):
+            self._begin_line(line)
+        return end
+
+    def _begin_line(self, line: str) -> None:
+        self._line = line if len(line) <= _CLOSING_SIZE else "-"
+
+    def _leave_block(self) -> None:
+        self._run, self._is_block = 0, False
 
 
 class Margin:
