@@ -22,7 +22,7 @@ def decode_object(body: bytes | bytearray) -> dict[str, Any]:
     """Decode a JSON object. Raises ``ApiError`` (400) for anything else."""
     too_deep = "The request body is nested too deeply."
     try:
-        content = msgspec.json.decode(body[len(_BOM) :] if body.startswith(_BOM) else body)
+        content = msgspec.json.decode(memoryview(body)[len(_BOM) if body.startswith(_BOM) else 0 :])
     except RecursionError:
         raise invalid_request(too_deep) from None
     except UnicodeDecodeError:
