@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,3 +165,9 @@ def test_off_offers_nothing():
 )
 def test_what_may_be_called_depends_on_choice_and_way(choice: ToolChoice, way: ways.Way, names: list[str]):
     assert [tool.name for tool in ways.offered(asked(tool_choice=choice), way)] == names
+
+
+def test_the_page_on_tools_shows_what_a_bot_is_told():
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    text = prompt.tell([Tool("get_weather", "Tells the weather.", city)], ToolChoice(), parallel=True)
+    assert f"```\n{text}\n```" in Path("docs/tools.md").read_text(encoding="utf-8")
