@@ -29,7 +29,7 @@ from app.tools.tags import (
 from app.tools.values import property_names
 
 _PARAMETER = "parameter"
-_LAST_TAGS = 6  # closing tags that may end a text one behind the other
+_WRAPPERS = 4  # closing tags of wrappers at the end of a text
 _LAST_FENCE = re.compile(r"`{1,32}\s{0,1024}\Z")
 
 
@@ -46,22 +46,21 @@ class Parameter(Struct, frozen=True):
 class Call:
     """One call, and how it is written. ``around`` names the closing tags that may follow its own."""
 
-    def __init__(self, tool: Tool, tag: Tag, around: Collection[str]) -> None:
+    def __init__(self, tool: Tool, tag: Tag, around: frozenset[str]) -> None:
         self.tool = tool
         self._closing = with_prefix_of(tag.name, tag.kind)
-        self._around = frozenset(around) | self._closing
+        self._around = around
         self._names = property_names(tool.parameters)
         self._is_keyed: bool | None = None  # None: no parameter yet
         self._is_named_by_tool = tag.kind == tool.name
         self._given: set[str] = set()
-        self._ends = self._around
+        self._value_closing: frozenset[str] = frozenset()
 
     def begin(self, parameter: Parameter) -> None:
         """What follows is the value of ``parameter``."""
         self._given.add(parameter.name)
         self._is_keyed = parameter.is_keyed
         self._value_closing = parameter.closing
-        self._ends = self._around | parameter.closing
 
     def parameter(self, text: str, position: int) -> Parameter | Undecided | None:
         """The parameter that begins at ``position``."""
@@ -97,17 +96,15 @@ class Call:
         return UNDECIDED if self.is_last(text, position) else None
 
     def is_last(self, text: str, position: int) -> bool:
-        """Whether nothing but closing tags has come so far: then the text may be at its end."""
-        for _ in range(_LAST_TAGS):
-            end = closing_tag(text, position, self._ends)
+        """Whether all that has come is what closes value, call and wrappers: the text may be at its end."""
+        for names in (self._value_closing, self._closing, *[self._around] * _WRAPPERS):
+            end = closing_tag(text, position, names)
             if end is UNDECIDED:
                 return True
-            if end is None:
-                return _LAST_FENCE.match(text, position) is not None
-            position = space_end(text, end)
+            position = position if end is None else space_end(text, end)
             if position == len(text):
                 return True
-        return False
+        return _LAST_FENCE.match(text, position) is not None
 
     def _kinds(self) -> Collection[str] | None:
         if self._is_keyed is False:
