@@ -182,7 +182,7 @@ class ToolCalls:
         if self.called:
             self.is_over = True
             return position
-        end = self._prose.enter(text, position)
+        end = self._prose.enter(text, position, is_line_start=self._margin.is_line_start)
         self._out.say(self._margin.feed(text[position:end]))
         return end
 

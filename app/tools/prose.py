@@ -1,8 +1,8 @@
 """Prose: what a bot says outside of its calls, and where code stands in it.
 
 A call that stands in Markdown's code is only talked about. Code is a span on one line between runs
-of backticks of one length, or a block between fences (CommonMark 0.31, sections 4.5 and 6.1), whose
-first may also stand behind words, since models write it so.
+of backticks of one length, or a block between fences (CommonMark 0.31, sections 4.5 and 6.1). The
+first fence may also stand behind words, since models write it so, if but one word stands behind it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ _SIGN = re.compile(rf"<(?=\w|\Z)|`{{1,{_RUN_LIMIT}}}")
 _RUN = re.compile("`*")
 _IN_CODE = re.compile("[`\n]")
 _CLOSING = re.compile(r"^[ \t>]{0,40}(`{3,32})[ \t\r]{0,40}\n", re.MULTILINE)
+_INFO = re.compile(r"[ \t]*\S*[ \t\r]*")  # behind a fence that does not begin its line
+_INFO_SIZE = 80
 _CLOSING_SIZE = 120  # characters that a closing fence's line has at most
 _LINE_END = re.compile(r"[\r\n]")
 
@@ -26,6 +28,7 @@ class Prose:
         self._run = 0  # backticks that opened the code in which the text stands
         self._is_block = False
         self._may_be_block = False
+        self._info: str | None = None  # what stands behind the run, if it must be one word
         self._closing = 0  # backticks of a run that may close a span
         self._line = ""  # of a block, as far as it may be a closing fence
 
@@ -43,17 +46,18 @@ class Prose:
                 is_open = sign.end() == len(text) and len(sign[0]) < _RUN_LIMIT
                 if sign[0] == "<" or is_open or len(sign[0]) >= _FENCE:
                     return sign.start()
-                position = self.enter(text, sign.start())
+                position = self.enter(text, sign.start(), is_line_start=False)
         return position
 
-    def enter(self, text: str, position: int) -> int:
-        """No call begins at ``position``: pass what stands there."""
+    def enter(self, text: str, position: int, *, is_line_start: bool) -> int:
+        """No call begins at ``position``: pass what stands there, perhaps at the start of its line."""
         if text[position] == "<":
             return position + 1
         sign = _SIGN.match(text, position)
         assert sign is not None
         self._run = len(sign[0])
         self._may_be_block = self._run >= _FENCE
+        self._info = None if is_line_start else ""
         self._closing = 0
         return sign.end()
 
@@ -71,6 +75,7 @@ class Prose:
             self._closing = 0
             return position
         sign = _IN_CODE.search(text, position)
+        self._look_at_info(text, position, sign.start() if sign else len(text))
         if sign is None:
             return len(text)
         if sign[0] == "`":
@@ -78,6 +83,11 @@ class Prose:
         self._is_block = self._may_be_block
         self._run = self._run if self._is_block else 0
         return sign.end()
+
+    def _look_at_info(self, text: str, position: int, end: int) -> None:
+        if self._may_be_block and self._info is not None:
+            self._info += text[position : min(end, position + _INFO_SIZE + 1)]
+            self._may_be_block = len(self._info) <= _INFO_SIZE and _INFO.fullmatch(self._info) is not None
 
     def _skip_block(self, text: str, position: int) -> int:
         if self._line:
