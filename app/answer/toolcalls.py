@@ -43,7 +43,8 @@ _State: TypeAlias = Callable[[str, int], int]
 class ToolCalls:
     """Text in; text and calls of ``tools`` out. Reasoning passes.
 
-    ``make_id`` names a call. Unless ``parallel``, the answer is over with its first call.
+    ``make_id`` names a call. Unless ``parallel``, the answer is over with its first call. ``is_over``:
+    nothing that the bot still writes can matter.
     """
 
     def __init__(self, tools: Sequence[Tool], make_id: Callable[[], str], *, parallel: bool = True) -> None:

@@ -55,12 +55,14 @@ class Call:
         self._is_named_by_tool = tag.kind == tool.name
         self._given: set[str] = set()
         self._value_closing: frozenset[str] = frozenset()
+        self._ends: frozenset[str] = frozenset()  # all that may close anything in a value
 
     def begin(self, parameter: Parameter) -> None:
         """What follows is the value of ``parameter``."""
         self._given.add(parameter.name)
         self._is_keyed = parameter.is_keyed
         self._value_closing = parameter.closing
+        self._ends = parameter.closing | self._closing | self._around
 
     def parameter(self, text: str, position: int) -> Parameter | Undecided | None:
         """The parameter that begins at ``position``."""
@@ -97,6 +99,8 @@ class Call:
 
     def is_last(self, text: str, position: int) -> bool:
         """Whether all that has come is what closes value, call and wrappers: the text may be at its end."""
+        if closing_tag(text, position, self._ends) is None:
+            return False
         for names in (self._value_closing, self._closing, *[self._around] * _WRAPPERS):
             end = closing_tag(text, position, names)
             if end is UNDECIDED:
