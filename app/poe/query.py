@@ -61,7 +61,7 @@ def encode(conversation: Conversation, give_turn: Callable[[], None] = lambda: N
 
 def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list[dict[str, Any]]:
     messages = [_message(message, give_turn) for message in conversation.messages]
-    for index, attachments in placed(conversation.messages).items():
+    for index, attachments in placed(conversation.messages, give_turn).items():
         messages[index]["attachments"] = [
             {"url": each.url, "content_type": each.content_type, "name": each.name} for each in attachments
         ]
