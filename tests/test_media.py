@@ -123,7 +123,7 @@ def test_a_declared_type_counts_if_it_is_one(text: str, expected: str | None) ->
 
 
 @pytest.mark.parametrize(
-    ("format", "expected"),
+    ("name", "expected"),
     [
         ("wav", "audio/wav"),
         ("MP3", "audio/mpeg"),
@@ -133,8 +133,8 @@ def test_a_declared_type_counts_if_it_is_one(text: str, expected: str | None) ->
         (None, None),
     ],
 )
-def test_a_format_stands_for_a_type(format: str | None, expected: str | None) -> None:
-    assert media.of_format("audio", format) == expected
+def test_a_format_stands_for_a_type(name: str | None, expected: str | None) -> None:
+    assert media.of_format("audio", name) == expected
 
 
 def test_a_name_is_made_up_from_kind_and_type() -> None:

@@ -48,7 +48,7 @@ class Asker(threading.Thread):
     def run(self) -> None:
         try:
             self.outcome = self._ask()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - looked at by the test
             self.error = error
 
     def result(self) -> bytes | None:
