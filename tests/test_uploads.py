@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +20,11 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from tests.conftest import StartGateway
 from tests.gateway import WORDS, Gateway, authorization, eventually
+from tests.upstream.relays import Relay, over_tls
 from tests.upstream.scripted import DONE, Bot, ScriptedUpstream, answer, text
 from tests.upstream.uploads import UploadServer
 
@@ -364,3 +367,29 @@ def test_what_a_url_carries_is_not_logged(shared: tuple[Gateway, UploadServer], 
     log = gateway.log.read_text()
     assert re.search(r"uploaded kind=image host=files\.example ms=\d+", log)
     assert "hidden-from-logs" not in log
+
+
+def test_uploads_go_over_tls_and_connections_are_kept(
+    start_gateway: StartGateway,
+    upstream: ScriptedUpstream,
+    uploads: UploadServer,
+    bot: Bot,
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    relay = Relay(int(uploads.url.split(":")[2].partition("/")[0]), over_tls(context))
+    gateway = start_gateway(
+        upstream.url,
+        POE_FILE_UPLOAD_URL=f"https://localhost:{relay.port}/upload",
+        REQUESTS_CA_BUNDLE=str(tmp_path / "authority.pem"),
+        WEB_CONCURRENCY="1",
+    )
+    for _ in range(3):
+        data = content(5_000_000)
+        assert gateway.ask(bot.name, [image(data)]).status_code == 200
+        assert upload_count(uploads, data) == 1
+    assert relay.accepted == 1
+    relay.stop()
