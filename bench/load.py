@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import time
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ _STAMP = re.compile(rb"(\d+\.\d{6}) ")
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _MARK = b"word"
 _END = b"0\r\n\r\n"
+_LARGE_SECONDS = 60
 # Connections are opened so many at a time, so that no listener's queue overflows.
 _OPENED_AT_ONCE = 100
 
@@ -27,13 +29,13 @@ class Target:
     port: int
     poe: bool = False
 
-    def request(self, bot: str, *, stream: bool) -> bytes:
-        """The bytes of one query."""
+    def request(self, bot: str, *, stream: bool, content: object = "Say something.") -> bytes:
+        """The bytes of one query, whose message holds ``content``."""
         if self.poe:
             path, body = f"/bot/{bot}", {"query": [{"role": "user", "content": "hi"}]}
         else:
             path = "/v1/chat/completions"
-            messages = [{"role": "user", "content": "Say something."}]
+            messages = [{"role": "user", "content": content}]
             body = {"model": bot, "stream": stream, "messages": messages}
         data = json.dumps(body).encode()
         head = (
@@ -200,6 +202,29 @@ class _Run:
             return False
         self.left -= 1
         return True
+
+
+async def send(target: Target, request: bytes) -> bool:
+    """Send one large request and read its whole answer, apart from this loop; whether it is a good one."""
+    return await asyncio.to_thread(_send, target, request)
+
+
+def _send(target: Target, request: bytes) -> bool:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=_LARGE_SECONDS) as connection:
+        connection.sendall(request)
+        answer = connection.recv(65536)
+        while not _is_whole(answer):
+            data = connection.recv(65536)
+            if not data:
+                break
+            answer += data
+    return answer.startswith(b"HTTP/1.1 200") and _MARK in answer
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return bool(separator) and length is not None and len(body) >= int(length[1])
 
 
 async def run(target: Target, job: Job) -> Tally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import math
+import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -171,6 +173,51 @@ async def growth(subject: Subject) -> Sample:
         sample["growth_errors"] += tally.errors
     sample["growth"] = sample["cpu_20000_s"] / sample["cpu_2000_s"]
     return sample
+
+
+IMAGE = 20_000_000  # bytes
+_CACHED, _CACHED_IMAGE, _CACHED_ROUNDS = 10, 1_000_000, 20
+
+
+async def image(subject: Subject) -> Sample:
+    """A large image that is uploaded: memory at the peak, and how long a stream beside it stands still."""
+    if subject.server is None:
+        return {}
+    request = subject.target.request("events-1", stream=False, content=[_image(IMAGE)])
+    await load.run(subject.target, Job("events-20", queries=20))
+    subject.server.forget_peak()
+    before = subject.server.rss()
+    beside = asyncio.create_task(load.run(subject.target, Job("paced-300-5", queries=1)))
+    await asyncio.sleep(0.2)
+    is_good = await load.send(subject.target, request)
+    tally = await beside
+    return {
+        "image_peak": (subject.server.peak() - before) / IMAGE,
+        "image_stall_s": max(tally.lateness, default=math.nan),
+        "image_errors": tally.errors + (not is_good),
+    }
+
+
+async def cached(subject: Subject) -> Sample:
+    """CPU that ten images add to a request when all of them are known."""
+    content = [_image(_CACHED_IMAGE) for _ in range(_CACHED)]
+    requests = [
+        subject.target.request("events-1", stream=False, content=each) for each in ("Say something.", content)
+    ]
+    costs, errors = [], 0
+    for request in requests:
+        errors += not await load.send(subject.target, request)  # now they are known
+        before = subject.cpu()
+        for _ in range(_CACHED_ROUNDS):
+            errors += not await load.send(subject.target, request)
+        costs.append((subject.cpu() - before) / _CACHED_ROUNDS)
+    return {"cached_cpu_s": costs[1] - costs[0], "cached_errors": errors}
+
+
+def _image(size: int) -> dict[str, object]:
+    """A part of a message: an image that nobody has seen before."""
+    data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(size - 8)).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
 
 MACHINE = "machine"

@@ -102,9 +102,12 @@ FIGURES = (
     Figure("stream_bytes", "memory a stream (kB)", 1e-3),
     Figure("cpu_2000_s", "CPU an event, streams of 2,000 (µs)", 1e6),
     Figure("cpu_20000_s", "CPU an event, streams of 20,000 (µs)", 1e6),
+    Figure("image_peak", "an image of 20 MB: memory at the peak, in sizes of the image"),
+    Figure("image_stall_s", "… how late a stream beside it is at worst (ms)", 1e3),
+    Figure("cached_cpu_s", "ten images of 1 MB that are known: CPU that they add (ms)", 1e3),
 )
 # Errors of these are looked at together.
-_ERRORS = ("idle", "first", "whole", "short", "long", "paced", "growth")
+_ERRORS = ("idle", "first", "whole", "short", "long", "paced", "growth", "image", "cached")
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,15 @@ GOALS = (
     Goal("memory idle, the worker's RSS", _own("idle_rss_bytes", 1e-6), 60, at_least=False, unit="MB"),
     Goal("memory a stream", _own("stream_bytes", 1e-3), 65, at_least=False, unit="kB"),
     Goal("CPU an event, streams of 20,000 over streams of 2,000", _own("growth"), 1.2, at_least=False),
+    Goal("an image of 20 MB: memory at the peak, in sizes of it", _own("image_peak"), 4, at_least=False),
+    Goal(
+        "an image of 20 MB: how late a stream beside it is",
+        _own("image_stall_s", 1e3),
+        50,
+        at_least=False,
+        unit="ms",
+    ),
+    Goal("ten known images of 1 MB: work added", _own("cached_cpu_s", 1e3), 60, at_least=False, unit="ms"),
 )
 
 

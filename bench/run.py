@@ -23,6 +23,7 @@ _POE_SPEAKERS = ("gateway", "plain", "fastapi_poe")
 _ALL = frozenset((*servers.STARTERS, DIRECT, DIRECT_OPENAI))
 _LAST = servers.ROOT / ".bench" / "last.json"
 _QUICK = ("gateway", "plain")
+_OURS = frozenset(["gateway"])  # nobody else uploads
 
 
 def main() -> None:
@@ -80,7 +81,9 @@ def _plan(*, quick: bool) -> list[Measure]:
             Measure("short", measures.short, _ALL, 2),
             Measure("long", measures.long, _ALL, 1),
             Measure("paced", measures.paced, served, 1),
-            Measure("growth", measures.growth, frozenset(["gateway"]), 1),
+            Measure("growth", measures.growth, _OURS, 1),
+            Measure("image", measures.image, _OURS, 1),
+            Measure("cached", measures.cached, _OURS, 1),
         ]
     return [
         Measure("idle", measures.idle, served, 1),
@@ -91,6 +94,8 @@ def _plan(*, quick: bool) -> list[Measure]:
         Measure("long", measures.long, _ALL, 3, few={"LiteLLM": 2}),
         Measure("paced", measures.paced, _ALL, 3),
         Measure("growth", measures.growth, frozenset(["gateway", "plain"]), 3, few={"plain": 1}),
+        Measure("image", measures.image, _OURS, 5),
+        Measure("cached", measures.cached, _OURS, 3),
     ]
 
 

@@ -69,6 +69,15 @@ class Server:
         """The worker's resident bytes."""
         return _rss(self._family()[-1])
 
+    def peak(self) -> int:
+        """The worker's resident bytes at the highest since ``forget_peak``."""
+        status = Path(f"/proc/{self._family()[-1]}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def forget_peak(self) -> None:
+        """Let the peak begin anew (proc(5), clear_refs)."""
+        Path(f"/proc/{self._family()[-1]}/clear_refs").write_text("5")
+
     def _family(self) -> list[int]:
         """The process and, after it, its children."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -162,6 +171,7 @@ def _start_gateway(room: Room) -> Server:
         "WEB_CONCURRENCY": "1",
         "RATE_LIMIT_MS": "0",
         "CONFIG_DIR": str(folder),
+        "POE_FILE_UPLOAD_URL": f"{room.upstream}/upload",
         "ADMIN_PASSWORD": "bench",
     }
     return _start("gateway", room, [_PYTHON, "-m", "app"], settings, target=load.Target(port))

@@ -1,9 +1,10 @@
 """An upstream that costs next to nothing: canned answers over raw asyncio.
 
-The model's name says what is answered: ``events-20`` sends twenty text events at once, ``paced-20-50``
-one every 50 ms. ``POST /bot/NAME`` answers as Poe does, ``POST /v1/chat/completions`` as OpenAI does,
-for peers that do not speak Poe's protocol. Each event is an HTTP chunk of its own, as bots write it, and
-holds ``word`` once, by which the load client counts; a paced one also tells when it left.
+The model's name says what is answered: ``events-20`` sends twenty text events at once, ``paced-20-50`` one
+every 50 ms. ``POST /bot/NAME`` answers as Poe does, ``POST /v1/chat/completions`` as OpenAI does, for peers
+that do not speak Poe's protocol; ``POST /upload`` takes attachments. Each event is an HTTP chunk of its
+own, as bots write it, and holds ``word`` once, by which the load client counts; a paced one also tells when
+it left.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
 )
+_UPLOADED = b'{"attachment_url":"https://pfst.cf2.poecdn.net/base/image/bench","mime_type":"image/png"}'
 _MODELS = b'{"object":"list","data":[{"id":"events-20","object":"model","created":1,"owned_by":"bench"}]}'
 
 
@@ -95,8 +97,12 @@ class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.buffer = b""
+        self.left = 0  # bytes of an upload that are yet to come
 
     def data_received(self, data: bytes) -> None:
+        if self.left > 0:
+            self._skip(data)
+            return
         self.buffer += data
         while True:
             head, separator, rest = self.buffer.partition(b"\r\n\r\n")
@@ -104,10 +110,21 @@ class Upstream(asyncio.Protocol):
                 return
             length = _LENGTH.search(head)
             size = int(length[1]) if length else 0
+            path = head.split(b" ", 2)[1].decode()
+            if path == "/upload":
+                self.buffer, self.left = b"", size
+                self._skip(rest)
+                return
             if len(rest) < size:
                 return
             self.buffer = rest[size:]
-            self._answer(head.split(b" ", 2)[1].decode(), rest[:size])
+            self._answer(path, rest[:size])
+
+    def _skip(self, data: bytes) -> None:
+        """More of an upload, of which nothing is kept."""
+        self.left -= len(data)
+        if self.left <= 0:
+            self.transport.write(_json_answer(_UPLOADED))
 
     def _answer(self, path: str, body: bytes) -> None:
         form, name, is_streamed = POE, path.rpartition("/")[2], True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import logging
 import os
 import signal
@@ -36,6 +37,14 @@ _DEFAULTS = {
     "ADMIN_PASSWORD": "demo",
     "HEARTBEAT_SECONDS": "2",
 }
+
+
+# A picture of one pixel, as clients send pictures.
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+_LOOK = [
+    {"type": "text", "text": "What is this?"},
+    {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_PIXEL}"}},
+]
 
 
 class _Stopped(BaseException):
@@ -152,6 +161,8 @@ Any key will do. Poe's part is played by {poe}. Ctrl-C stops both.
 
 {_ask(gateway, "Mirror", "What do you see?", more=', "thinking_budget": 1024')}
 
+{_ask(gateway, "Viewer", _LOOK)}
+
 {_ask(gateway, "Slow", "Take your time", stream=True)}
 
 {_ask(gateway, "NoPoints", "Hello?")}
@@ -160,12 +171,13 @@ Any key will do. Poe's part is played by {poe}. Ctrl-C stops both.
 """
 
 
-def _ask(gateway: str, bot: str, content: str, *, stream: bool = False, more: str = "") -> str:
+def _ask(gateway: str, bot: str, content: object, *, stream: bool = False, more: str = "") -> str:
     curl, streamed = ("curl -N", ', "stream": true') if stream else ("curl", "")
+    message = json.dumps({"role": "user", "content": content})
     return f"""\
   {curl} {gateway}/v1/chat/completions \\
     -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\
-    -d '{{"model": "{bot}"{streamed}{more}, "messages": [{{"role": "user", "content": "{content}"}}]}}'"""
+    -d '{{"model": "{bot}"{streamed}{more}, "messages": [{message}]}}'"""
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import fastapi_poe as fp
 from fastapi import FastAPI, Request, Response
 from sse_starlette import ServerSentEvent
 
-from demo import picture
+from demo import picture, uploads
 
 PAUSE_SECONDS = 0.1  # between the pieces of an answer, so that streaming can be seen
 SLOW_SECONDS = 5.0
@@ -81,6 +81,25 @@ class Mirror(DemoBot):
         query = dict(await context.http_request.json())
         query.pop("http_request", None)  # fastapi_poe's own addition
         yield fp.PartialResponse(text="```json\n" + json.dumps(query, ensure_ascii=False, indent=2) + "\n```")
+
+
+class Viewer(DemoBot):
+    """Fetches what is attached, and says what it is."""
+
+    about = "says what images and files it received"
+    input_modalities = ("text", "image", "audio", "video")
+
+    async def get_response_with_context(
+        self, request: fp.QueryRequest, context: fp.RequestContext
+    ) -> AsyncIterable[fp.PartialResponse]:
+        files: uploads.Files = context.http_request.app.state.files
+        attachments = [each for message in request.query for each in message.attachments]
+        yield fp.PartialResponse(text=f"I see {len(attachments)} attachment(s).\n")
+        for attachment in attachments:
+            size = files.size(attachment.url)
+            known = "elsewhere" if size is None else f"{size:,} bytes"
+            yield fp.PartialResponse(text=f"- {attachment.name}, {attachment.content_type}, {known}\n")
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 class Thinker(DemoBot):
@@ -217,13 +236,13 @@ class Crashing(DemoBot):
 
 
 BOTS: tuple[type[DemoBot], ...] = (
-    *(Echo, Mirror, Thinker, Artist, Progress, ToolUser, Slow, Private),
+    *(Echo, Mirror, Viewer, Thinker, Artist, Progress, ToolUser, Slow, Private),
     *(NoPoints, TooLong, RateLimited, Crashing),
 )
 
 
 def create_poe() -> FastAPI:
-    """What stands in Poe's place: the bots, the list of models and the picture."""
+    """What stands in Poe's place: the bots, the list of models, the picture and the uploads."""
     app = FastAPI()
     bots = [kind(path=f"/bot/{kind.__name__}") for kind in BOTS]
     listed = [bot.listed(_CREATED + number) for number, bot in enumerate(bots) if not bot.is_private]
@@ -236,6 +255,7 @@ def create_poe() -> FastAPI:
     def sunset() -> Response:
         return Response(picture.sunset(), media_type="image/png")
 
+    uploads.install(app)
     return fp.make_app(bots, allow_without_key=True, app=app)
 
 

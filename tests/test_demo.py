@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -72,7 +73,7 @@ class Demo:
     def poe_url(self) -> str:
         return re.findall(r"Poe's part is played by (http\S+)\. ", self.output)[0]
 
-    def ask(self, bot: str, content: str = "one two", **fields: Any) -> httpx.Response:
+    def ask(self, bot: str, content: object = "one two", **fields: Any) -> httpx.Response:
         body = {"model": bot, "messages": [{"role": "user", "content": content}], **fields}
         url = f"{self.url}/v1/chat/completions"
         return httpx.post(url, json=body, headers=_AUTHORIZATION, timeout=LIMIT, trust_env=False)
@@ -137,7 +138,7 @@ def test_it_tells_of_every_bot(demo: Demo) -> None:
 def test_every_command_that_it_prints_works(demo: Demo) -> None:
     printed = demo.output.partition("Try, from another terminal")[2].replace("\\\n", " ")
     commands = re.findall(r"^ *(curl .*)$", printed, re.MULTILINE)
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:
         arguments = shlex.split(command)
         done = subprocess.run(
@@ -169,6 +170,20 @@ def test_mirror_shows_the_query_with_its_parameters(demo: Demo) -> None:
     query = json.loads(content.removeprefix("```json\n").removesuffix("\n```"))
     assert query["query"][-1]["content"] == "one two"
     assert query["query"][-1]["parameters"] == {"thinking_budget": 7}
+
+
+def test_viewer_says_what_it_received(demo: Demo) -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(2000)
+    url = "data:image/png;base64," + base64.b64encode(png).decode()
+    parts = [
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.webp"}},
+    ]
+    assert demo.says("Viewer", content=parts)["content"].splitlines() == [
+        "I see 2 attachment(s).",
+        "- image.png, image/png, 2,008 bytes",
+        "- a.webp, image/webp, elsewhere",
+    ]
 
 
 def test_thinker_thinks_apart(demo: Demo) -> None:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
 from msgspec import Struct
+from pybase64 import b64decode
 
 from app import media
 from app.conversation import AttachmentPart, HostedPart
@@ -202,7 +203,7 @@ def _base64_decoded(read: _Reader) -> Iterator[bytes]:
     for text in read():
         data = rest + text
         try:
-            piece, rest = binascii.a2b_base64(data, strict_mode=True), b""
+            piece, rest = b64decode(data, validate=True), b""
         except binascii.Error:
             data = data.translate(_FROM_URLSAFE, b" \t\r\n\f\v")
             whole = len(data) // 4 * 4
@@ -221,6 +222,6 @@ def _base64_decoded(read: _Reader) -> Iterator[bytes]:
 
 def _decoded(data: bytes) -> bytes:
     try:
-        return binascii.a2b_base64(data, strict_mode=True)
+        return b64decode(data, validate=True)
     except binascii.Error:
         raise ValueError(_NOT_BASE64) from None

@@ -123,7 +123,7 @@ class ChatRequest(Struct, frozen=True):
     include_usage: bool
 
 
-def decode(body: bytes, give_turn: Callable[[], None] = lambda: None) -> ChatRequest:
+def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> ChatRequest:
     """Decode the body of ``POST /v1/chat/completions``. ``give_turn`` is called between pieces of work.
 
     Unknown fields and nulls are fine; a wrong type, a part of an unknown type or an empty list of
