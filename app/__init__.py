@@ -23,7 +23,7 @@ from app.poe.client import PoeClient
 from app.poe.models import fetch
 from app.poe.uploads import Uploads
 from app.settings import Settings
-from app.streaming import ReadWaiter, run_together
+from app.streaming import ReadWaiter, lines, run_together
 from app.tokenizer import o200k
 
 _MEGABYTE = 1024 * 1024
@@ -68,6 +68,7 @@ def _hosting(uploads: Uploads, settings: Settings) -> Hosting:
         FileOnce(folder / ".uploading"),
         run_together,
         counters,
+        lines=lines(settings.upload_concurrency),
         limit=settings.max_attachments,
         concurrency=settings.upload_concurrency,
     )

@@ -99,13 +99,24 @@ _TYPES = {
 }
 _BY_EXTENSION = {each: type for type, extensions in _TYPES.items() for each in extensions}
 
-# What filetype calls otherwise than the rest of the world.
-_USUAL = {"audio/x-wav": "audio/wav", "audio/x-flac": "audio/flac", "video/x-m4v": "video/mp4"}
+# What filetype, or a client, calls otherwise than the rest of the world.
+_USUAL = {
+    "audio/x-wav": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/vnd.wave": "audio/wav",
+    "audio/x-flac": "audio/flac",
+    "audio/mp3": "audio/mpeg",
+    "audio/x-m4a": "audio/mp4",
+    "image/jpg": "image/jpeg",
+    "image/x-png": "image/png",
+    "video/x-m4v": "video/mp4",
+}
 
 _BY_KIND = {"image": "image/png", "audio": "audio/mpeg", "video": "video/mp4", "file": UNKNOWN}
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
-_SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE[^>]*>\s*)?<svg\b")
+# Before an SVG's first element there may be declarations and comments; each is looked at once.
+_SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?><\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>)\s*)*+<svg\b", re.DOTALL)
 _REFUSED_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _EXTENSION_LIMIT = 16  # characters
 _BINARY = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))
@@ -114,7 +125,7 @@ _BINARY = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))
 def declared(text: str) -> str | None:
     """The content type that ``text`` names, unless it is none or says nothing."""
     name = text.partition(";")[0].strip().lower()
-    return name if _TYPE.fullmatch(name) and name != UNKNOWN else None
+    return _USUAL.get(name, name) if _TYPE.fullmatch(name) and name != UNKNOWN else None
 
 
 def of_format(kind: str, name: str | None) -> str | None:

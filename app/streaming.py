@@ -15,11 +15,13 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar, cast
 
 import gevent
 from gevent import monkey
 from gevent.hub import get_hub
+from gevent.lock import BoundedSemaphore
 from gevent.queue import SimpleQueue as Queue
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -91,6 +93,16 @@ class ReadWaiter:
             self._set_timer(self._deadline)
         else:
             self._waiting.throw(TimeoutError)
+
+
+def lines(count: int) -> AbstractContextManager[object]:
+    """``count`` lines: who enters takes one, and waits for it if need be.
+
+    Not threading's semaphore: that wakes one who waits and forgets the others; if it is killed at
+    that moment, a line stays empty and nobody is told.
+    """
+    semaphore: AbstractContextManager[object] = BoundedSemaphore(count)
+    return semaphore
 
 
 def run_together(jobs: Sequence[Callable[[], Item]], limit: int) -> list[Item]:

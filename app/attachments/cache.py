@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import stat
 import struct
 import tempfile
 import time
@@ -107,9 +108,11 @@ class UploadCache:
         for file in os.scandir(self._folder):
             with contextlib.suppress(FileNotFoundError):
                 status = file.stat(follow_symlinks=False)
-                if self._files.is_temporary(file.name) and status.st_mtime < abandoned:
+                if not stat.S_ISREG(status.st_mode):
+                    pass  # none of ours
+                elif self._files.is_temporary(file.name) and status.st_mtime < abandoned:
                     Path(file.path).unlink()
-                elif file.is_file(follow_symlinks=False):
+                else:
                     files.append((status.st_mtime, size_on_disk(status), file.path))
             turns.give()
         excess = sum(size for _, size, _ in files) - self._limit * _ROOM_KEPT
@@ -182,8 +185,11 @@ class _Files(FileSystemCache):
         """What ``path`` holds. cachelib's own waits up to ten seconds where it may not read."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                content = file.read(_ENTRY_LIMIT)
+            try:
+                is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+                content = os.read(descriptor, _ENTRY_LIMIT) if is_file else b""
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             raise
         except OSError as error:

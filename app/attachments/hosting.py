@@ -7,9 +7,9 @@ is uploading already is waited for.
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -54,7 +54,10 @@ class _Outcome(Struct):
 
 
 class Hosting:
-    """Hosts attachments for one worker: ``limit`` a request, ``concurrency`` uploads at a time."""
+    """Hosts attachments for one worker: ``limit`` a request, ``concurrency`` uploads at a time.
+
+    Each upload has one of the worker's ``lines`` while it is under way.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Hosting:
         run_together: RunTogether,
         counters: Counters,
         *,
+        lines: AbstractContextManager[object],
         limit: int,
         concurrency: int,
     ) -> None:
@@ -74,7 +78,7 @@ class Hosting:
         self._counters = counters
         self._limit = limit
         self._concurrency = concurrency
-        self._lines = threading.BoundedSemaphore(concurrency)
+        self._lines = lines
 
     def host(self, conversation: Conversation, key: str) -> Conversation:
         """The conversation with its attachments on Poe's CDN, for the subscriber of ``key``.

@@ -31,6 +31,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
 _HOST = re.compile(r"[^\s/?#@\\<>^`{|}\x00-\x20\x7f]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME_PARAMETER = re.compile(r";\s*(?:file)?name=\"?([^;\"]+)", re.IGNORECASE)
+_BASE64 = re.compile(r";\s*base64\s*(?:;|$)", re.IGNORECASE)
 _FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
 _NOT_BASE64 = "is not valid base64"
 
@@ -105,7 +106,7 @@ def _data_url(part: AttachmentPart, source: str, give_turn: Callable[[], None]) 
     given_name = part.name or (unquote(name[1]) if name else None)
     decode = _percent_decoded if "%" in source else _plain
     pieces: _Reader = partial(_percent_decoded, source, comma + 1)
-    if header.rstrip().lower().endswith(";base64"):
+    if _BASE64.search(header):
         pieces = partial(_base64_decoded, partial(decode, source, comma + 1))
     return _content(part, media.declared(header), given_name, pieces, give_turn)
 

@@ -62,13 +62,21 @@ class FileOnce:
 
     def _lead(self, descriptor: int, key: str, work: Callable[[], bytes]) -> bytes:
         try:
-            os.ftruncate(descriptor, 0)  # who died may have written
             outcome = work()
-            with contextlib.suppress(OSError):  # a full disk: who waits does the work again
-                os.pwrite(descriptor, outcome, 0)
+            self._leave(descriptor, outcome)
             return outcome
         finally:
-            (self._folder / key).unlink(missing_ok=True)
+            try:
+                (self._folder / key).unlink(missing_ok=True)
+            except OSError as error:  # it stays: who waits does the work again
+                self._warn(error)
+
+    def _leave(self, descriptor: int, outcome: bytes) -> None:
+        """Write the outcome for those who wait; all of it, or nothing: then one of them begins anew."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)  # who died may have written
+            if os.pwrite(descriptor, outcome, 0) < len(outcome):  # a disk that is full now
+                os.ftruncate(descriptor, 0)
 
     @contextlib.contextmanager
     def _locked(self, path: Path) -> Iterator[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from app.conversation import HostedPart, Message, Role
 from app.poe import cdn
@@ -18,12 +18,17 @@ from app.poe import cdn
 SHOWN_IMAGES = 10  # of those that the bot has shown, the latest, are attached; each once
 
 
-def placed(messages: Sequence[Message]) -> Mapping[int, Sequence[HostedPart]]:
-    """The attachments of each message that carries some, by its index, in the order of the conversation."""
+def placed(
+    messages: Sequence[Message], give_turn: Callable[[], None] = lambda: None
+) -> Mapping[int, Sequence[HostedPart]]:
+    """The attachments of each message that carries some, by its index, in the order of the conversation.
+
+    ``give_turn`` is called between pieces of work.
+    """
     users = [index for index, message in enumerate(messages) if message.role is Role.USER]
     own = [(index, part) for index, message in enumerate(messages) for part in _hosted(message)]
     placed: defaultdict[int, list[tuple[int, HostedPart]]] = defaultdict(list)
-    for index, part in [*_shown(messages, {part.url for _, part in own}), *own]:
+    for index, part in [*_shown(messages, {part.url for _, part in own}, give_turn), *own]:
         following = bisect_left(users, index)
         carrier = users[min(following, len(users) - 1)] if users else index
         placed[carrier].append((index, part))
@@ -37,7 +42,9 @@ def _hosted(message: Message) -> list[HostedPart]:
     return [part for part in message.parts if isinstance(part, HostedPart)]
 
 
-def _shown(messages: Sequence[Message], known: set[str]) -> list[tuple[int, HostedPart]]:
+def _shown(
+    messages: Sequence[Message], known: set[str], give_turn: Callable[[], None]
+) -> list[tuple[int, HostedPart]]:
     """The images that the bot showed last, where it did, but for those that are attached anyway."""
     last_user = max(
         (index for index, message in enumerate(messages) if message.role is Role.USER), default=-1
@@ -48,4 +55,6 @@ def _shown(messages: Sequence[Message], known: set[str]) -> list[tuple[int, Host
             for part in cdn.shown_images(message.text):
                 latest.pop(part.url, None)
                 latest[part.url] = (index, part)
+                give_turn()
+            give_turn()
     return [each for url, each in latest.items() if url not in known][-SHOWN_IMAGES:]

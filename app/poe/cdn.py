@@ -10,14 +10,14 @@ from app import media
 from app.conversation import HostedPart
 
 _HOST = "poecdn.net"
+_HOSTS = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*poecdn\.net", re.ASCII | re.IGNORECASE)
 _ALT_LIMIT = 1000  # characters between ``![`` and ``](`` that are looked at
 _SHOWN = re.compile(r"\]\(\s{0,8}<?(https://[^\s()<>\"]{1,8192})", re.IGNORECASE)
 
 
 def holds(url: SplitResult) -> bool:
     """Whether ``url`` is on the CDN: its host is Poe's or one below it, reached as browsers would."""
-    host = (url.hostname or "").lower()
-    is_poe = host == _HOST or host.endswith("." + _HOST)
+    is_poe = _HOSTS.fullmatch(url.hostname or "") is not None
     return is_poe and url.scheme == "https" and url.port in (None, 443) and url.username is None
 
 
@@ -36,6 +36,8 @@ def shown_images(text: str) -> Iterator[HostedPart]:
     if _HOST not in text.lower():
         return
     for found in _SHOWN.finditer(text):
+        if _HOST not in found[1].lower():
+            continue
         title = text[max(0, found.start() - _ALT_LIMIT) : found.start()].rpartition("![")
         if not title[1] or "\n" in title[2] or "]" in title[2]:
             continue

@@ -190,14 +190,18 @@ class Answer:
         """What Poe says of the subscriber's limits: its ``x-ratelimit-*`` header fields."""
         return faults.rate_limits(self.headers)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """From now on no single wait is longer than ``seconds``."""
+        self._first_byte_timeout = self._idle_timeout = max(0.001, seconds)
+
     def send(self, pieces: Iterable[bytes]) -> None:
         """Send the request. A server that answers before it has read everything is heard."""
         connection = self._open_connection()
-        connection.settimeout(self._first_byte_timeout)
         try:
             for number, piece in enumerate(pieces):
                 if number and self._hears_early():
                     return
+                connection.settimeout(self._first_byte_timeout)
                 connection.sendall(piece)
         except TimeoutError as error:
             raise QueryFailed(first_byte_timeout(self._first_byte_timeout)) from error
@@ -213,8 +217,6 @@ class Answer:
             self._early = connection.recv(_READ_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
-        finally:
-            connection.settimeout(self._first_byte_timeout)
         return True
 
     def read_head(self) -> None:

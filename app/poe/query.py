@@ -76,7 +76,7 @@ def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list
     is_native = bool(conversation.tools)
     said = [message for message in conversation.messages if not (is_native and _is_of_round(message))]
     messages = [_message(message, give_turn) for message in said]
-    for index, attachments in placed(said).items():
+    for index, attachments in placed(said, give_turn).items():
         messages[index]["attachments"] = [
             {"url": each.url, "content_type": each.content_type, "name": each.name} for each in attachments
         ]

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -19,11 +20,12 @@ import msgspec
 from app import errors
 from app.errors import ApiError
 from app.poe import faults
-from app.poe.client import QueryFailed, Upstream, Waiter
+from app.poe.client import Answer, QueryFailed, Upstream, Waiter
 from app.settings import Settings
 
 _TRIES = 2
 _RETRY_DELAY_SECONDS = 0.5
+_TIMER_SECONDS = 0.1  # that a timer may go off early, for it counts from when the event loop last looked
 _RETRYABLE = (500, 502, 503, 504)
 _BODY_LIMIT = 65536
 _HANDED_ON = (401, 402, 429)
@@ -102,7 +104,8 @@ class Uploads:
             try:
                 return self._try(body, key, deadline)
             except _Refused as refused:
-                if not refused.retryable or attempt == _TRIES:
+                is_late = time.monotonic() + _RETRY_DELAY_SECONDS >= deadline
+                if not refused.retryable or attempt == _TRIES or is_late:
                     raise refused.error from None
             attempt += 1
             time.sleep(_RETRY_DELAY_SECONDS)
@@ -115,10 +118,10 @@ class Uploads:
             "Accept": "application/json",
         }
         head = self._upstream.head("POST", self._path, fields)
-        left = max(0.001, deadline - time.monotonic())
         try:
-            with self._upstream.open(left, left) as answer:
-                answer.send(self._until(deadline, head, body))
+            with self._upstream.open(self._timeout, self._timeout) as answer:
+                answer.send(self._until(deadline, answer, head, body))
+                answer.wait_at_most(deadline - time.monotonic())
                 answer.read_head()
                 left = max(0.001, deadline - time.monotonic())
                 text = b"".join(answer.pieces(_BODY_LIMIT, left))
@@ -126,17 +129,18 @@ class Uploads:
         except QueryFailed as failed:
             raise self._failed(failed.error, deadline) from failed
 
-    def _until(self, deadline: float, head: bytes, body: _Body) -> Iterator[bytes]:
+    def _until(self, deadline: float, answer: Answer, head: bytes, body: _Body) -> Iterator[bytes]:
         """What is sent, unless its time is over."""
-        yield head
-        for piece in body.pieces():
-            if time.monotonic() > deadline:
+        for piece in chain([head], body.pieces()):
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise QueryFailed(errors.timed_out(""))
+            answer.wait_at_most(left)
             yield piece
 
     def _failed(self, error: ApiError, deadline: float) -> _Refused:
         """The connection failed: Poe has not got the whole, or its answer was lost."""
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline - _TIMER_SECONDS:
             message = f"Poe did not take it within {self._timeout:g} s (upload time-out)."
             return _Refused(errors.timed_out(message), retryable=False)
         if error.status != 504:
