@@ -54,7 +54,7 @@ class Pipeline:
     def feed(self, events: Sequence[Event]) -> Sequence[Delta]:
         """Deltas that ``events`` bring. ``Error`` and ``Done`` are the caller's to look at."""
         deltas = self._run(0, events)
-        if self._limit_reached():
+        if self._limits and self._limit_reached():
             deltas = [*deltas, *self._finish(self._first_limit)]
             self.finish_reason = self._limit_reached()
         return deltas

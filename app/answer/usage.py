@@ -22,6 +22,10 @@ class UsageMeter:
         self._reasoning = TokenMeter(self._tokenizer)
 
     def feed(self, batch: Sequence[Text | Reasoning | Restart]) -> Sequence[Text | Reasoning | Restart]:
+        texts = [item.text for item in batch if type(item) is Text]
+        if len(texts) == len(batch):  # nothing else, as nearly always
+            self._text.add("".join(texts))
+            return batch
         for kind, items in groupby(batch, type):
             if kind is Text:
                 self._text.add(_joined(items))
