@@ -191,6 +191,9 @@ def _part(part: _Part, path: str) -> TextPart | AttachmentPart:
 # The answer.
 
 
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
 class ChatStream:
     """Renders deltas as ``chat.completion.chunk`` events, each batch as the bytes of one write.
 
@@ -216,6 +219,9 @@ class ChatStream:
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """The chunks for a batch; the first carries the role, the end its usage and ``[DONE]``."""
+        texts = [delta.text for delta in deltas if type(delta) is Text]
+        if self._has_text and texts and len(texts) == len(deltas):  # nothing else, as nearly always
+            return self._render_texts(texts)
         encode, end = msgspec.json.encode, self._end_of_delta
         chunks: list[bytes] = []
         for delta in deltas:
@@ -238,6 +244,12 @@ class ChatStream:
             self._has_begun = True
             chunks[:0] = (self._choice, b'{"role":"assistant","content":""', end)
         return b"".join(chunks)
+
+    def _render_texts(self, texts: Sequence[str]) -> bytes:
+        """A chunk for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        end = self._end_of_delta
+        lines = _encode_lines(texts)[:-1]
+        return b"".join((self._text, lines.replace(b"\n", end + self._text), end))
 
     def _finish(self, reason: str, usage: Usage) -> bytes:
         end = b'%b{},"logprobs":null,"finish_reason":"%b"}]}\n\n' % (
