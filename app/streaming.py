@@ -152,6 +152,7 @@ class Pump(Generic[Item]):
             if each is not None:
                 each.stop()
                 each.close()
+        self._watcher = self._alarm = None  # which would hold each other until the collector comes
         if not self._producer.dead:
             self._hub.loop.run_callback(self._kill)
 
