@@ -32,6 +32,7 @@ from app.poe.client import PoeClient
 from app.settings import Settings
 
 _NOTIFY_SECONDS = 1.0
+_ACCEPTED_AT_ONCE = 8  # then running answers have their turn
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_SECONDS = 2.0
 _DRAIN_BYTES = 1024 * 1024
@@ -183,8 +184,7 @@ class GatewayWorker(GeventWorker):
     def _serve(self, listener: socket.socket) -> ClientServer:
         listener.settimeout(None)  # gevent's: blocks greenlets only
         server = ClientServer(listener, handle=partial(self.handle, listener), spawn=self._connections)
-        if self.cfg.workers > 1:
-            server.max_accept = 1
+        server.max_accept = 1 if self.cfg.workers > 1 else _ACCEPTED_AT_ONCE
         server.start()
         return server
 
