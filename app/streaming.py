@@ -44,7 +44,9 @@ class ReadWaiter:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._loop = get_hub().loop
+        self._is_tls = isinstance(connection, ssl.SSLSocket)
+        self._hub = get_hub()
+        self._loop = self._hub.loop
         self._readable = self._loop.io(connection.fileno(), _READABLE)
         self._timer = self._loop.timer(0.0)
         self._timer_ends = 0.0  # on the loop's clock; 0: it does not run
@@ -53,17 +55,18 @@ class ReadWaiter:
 
     def wait(self, seconds: float) -> None:
         """Wait. Raises ``TimeoutError`` after ``seconds``, which also bound the read that follows."""
-        connection = self._connection
-        connection.settimeout(seconds)
-        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+        connection: Any = self._connection
+        if connection.timeout != seconds:
+            connection.settimeout(seconds)
+        if self._is_tls and connection.pending():
             return
         self._deadline = self._loop.now() + seconds
         if not 0 < self._timer_ends <= self._deadline:
             self._set_timer(self._deadline)
-        self._waiting = getcurrent()
-        self._readable.start(self._waiting.switch)
+        self._waiting = waiting = getcurrent()
+        self._readable.start(waiting.switch)
         try:
-            get_hub().switch()
+            self._hub.switch()
         finally:
             self._waiting = None
             self._readable.stop()
