@@ -15,7 +15,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import gevent
 from gevent import monkey
@@ -136,7 +136,7 @@ class Pump(Generic[Item]):
         (item, error), self._ready = self._ready, None
         if error is not None:
             raise error
-        return cast("Item", item)  # None comes with an error only
+        return item  # type: ignore[return-value]  # None comes with an error only
 
     def interrupt(self, error: BaseException) -> None:
         """End the producer now: ``take`` raises ``error``, also one that waits already."""
