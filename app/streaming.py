@@ -47,7 +47,7 @@ class ReadWaiter:
         self._is_tls = isinstance(connection, ssl.SSLSocket)
         self._hub = get_hub()
         self._loop = self._hub.loop
-        self._readable = self._loop.io(connection.fileno(), _READABLE)
+        self._readable: Any = self._loop.io(connection.fileno(), _READABLE)
         self._timer = self._loop.timer(0.0)
         self._timer_ends = 0.0  # on the loop's clock; 0: it does not run
         self._deadline = 0.0
@@ -63,19 +63,26 @@ class ReadWaiter:
         self._deadline = self._loop.now() + seconds
         if not 0 < self._timer_ends <= self._deadline:
             self._set_timer(self._deadline)
-        self._waiting = waiting = getcurrent()
-        self._readable.start(waiting.switch)
+        self._waiting = getcurrent()
+        if not self._readable.active:
+            self._readable.start(self._on_readable)
         try:
             self._hub.switch()
         finally:
             self._waiting = None
-            self._readable.stop()
 
     def close(self) -> None:
         """Let go of the connection."""
         for watcher in (self._readable, self._timer):
             watcher.stop()
             watcher.close()
+
+    def _on_readable(self) -> None:
+        """Watching goes on from wait to wait, until something comes between two."""
+        if self._waiting is None:
+            self._readable.stop()
+        else:
+            self._waiting.switch()
 
     def _set_timer(self, end: float) -> None:
         self._timer.stop()
