@@ -12,7 +12,11 @@ _LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"
 
 
 def configuration(level: str) -> dict[str, Any]:
-    """The ``logging.config`` dictionary for ``level`` (debug, info, warn or error)."""
+    """The ``logging.config`` dictionary for ``level`` (debug, info, warn or error).
+
+    Also has logging leave out what no line shows (https://docs.python.org/3/howto/logging.html#optimization).
+    """
+    logging.logThreads = logging.logMultiprocessing = False
     own = {"handlers": ["console"], "level": _LEVELS[level], "propagate": False}
     return {
         "version": 1,

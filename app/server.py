@@ -22,6 +22,7 @@ import msgspec
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.glogging import Logger
+from gunicorn.http import wsgi
 from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
@@ -33,6 +34,7 @@ from app.poe.uploads import Uploads
 from app.settings import Settings
 
 _NOTIFY_SECONDS = 1.0
+_ACCEPTED_AT_ONCE = 8  # then running answers have their turn
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_SECONDS = 2.0
 _DRAIN_BYTES = 1024 * 1024
@@ -117,6 +119,33 @@ class ClientSocket(gevent.socket.socket):
         plain._sock.shutdown(socket.SHUT_RD)
 
 
+class ClientResponse(wsgi.Response):
+    """Sends its head together with what follows it; gunicorn's sends it by itself."""
+
+    _head = b""
+
+    def send_headers(self) -> None:
+        if not self.headers_sent:
+            fields = [f"{name}: {value}\r\n" for name, value in self.headers]
+            self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")
+            self.headers_sent = True
+
+    def close(self) -> None:
+        """The body is over."""
+        self.send_headers()
+        if self.chunked:
+            self._emit_body(b"")
+        elif self._head:
+            self.sock.sendall(self._head)
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self.chunked:
+            self.sock.sendall(b"%b%X\r\n%b\r\n" % (head, len(data), data))
+        else:
+            self.sock.sendall(head + data)
+
+
 class ClientServer(StreamServer):
     """Accepts connections."""
 
@@ -146,6 +175,8 @@ class GatewayWorker(GeventWorker):
         self._stopping = threading.Event()
         self._connections = Pool(self.worker_connections)
         self._idle: set[ClientSocket] = set()
+        # A setting is looked up by a method, again for each request: put them where attributes are.
+        vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -185,8 +216,7 @@ class GatewayWorker(GeventWorker):
     def _serve(self, listener: socket.socket) -> ClientServer:
         listener.settimeout(None)  # gevent's: blocks greenlets only
         server = ClientServer(listener, handle=partial(self.handle, listener), spawn=self._connections)
-        if self.cfg.workers > 1:
-            server.max_accept = 1
+        server.max_accept = 1 if self.cfg.workers > 1 else _ACCEPTED_AT_ONCE
         server.start()
         return server
 
@@ -216,7 +246,7 @@ class GatewayWorker(GeventWorker):
         """Serve one request, then see what is left of its body."""
         self._idle.discard(sock)
         try:
-            handled = super().handle_request(listener_name, req, sock, addr)
+            self._respond(listener_name, req, sock, addr)
         except StopIteration:
             _linger(req, sock)
             raise
@@ -224,7 +254,41 @@ class GatewayWorker(GeventWorker):
             _linger(req, sock)
             raise StopIteration
         self._idle.add(sock)
-        return handled
+        return True
+
+    def _respond(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> None:
+        """Have the application answer. ``StopIteration``: nothing more on this connection."""
+        response, environ = wsgi.create(
+            req, sock, addr, listener_name, self.cfg, response_class=ClientResponse
+        )
+        environ["wsgi.multithread"] = True
+        if not self.alive:
+            response.force_close()
+        try:
+            self._run_application(environ, response)
+        except gevent.GreenletExit:
+            return
+        except OSError:
+            raise
+        except (Exception, SystemExit) as error:
+            if not response.headers_sent:
+                raise
+            logger.error("an answer failed half-way: %s", fault(error))
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            raise StopIteration from None
+        if response.should_close():
+            raise StopIteration
+
+    def _run_application(self, environ: Any, response: wsgi.Response) -> None:
+        application: Any = self.wsgi
+        body = application(environ, response.start_response)
+        try:
+            for piece in body:
+                response.write(piece)
+            response.close()
+        finally:
+            body.close()
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Refuse what is not HTTP, or say that a request failed, in OpenAI's form.

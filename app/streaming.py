@@ -47,8 +47,10 @@ class ReadWaiter:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._loop = get_hub().loop
-        self._readable = self._loop.io(connection.fileno(), _READABLE)
+        self._is_tls = isinstance(connection, ssl.SSLSocket)
+        self._hub = get_hub()
+        self._loop = self._hub.loop
+        self._readable: Any = self._loop.io(connection.fileno(), _READABLE)
         self._timer = self._loop.timer(0.0)
         self._timer_ends = 0.0  # on the loop's clock; 0: it does not run
         self._deadline = 0.0
@@ -56,26 +58,34 @@ class ReadWaiter:
 
     def wait(self, seconds: float) -> None:
         """Wait. Raises ``TimeoutError`` after ``seconds``, which also bound the read that follows."""
-        connection = self._connection
-        connection.settimeout(seconds)
-        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+        connection: Any = self._connection
+        if connection.timeout != seconds:
+            connection.settimeout(seconds)
+        if self._is_tls and connection.pending():
             return
         self._deadline = self._loop.now() + seconds
         if not 0 < self._timer_ends <= self._deadline:
             self._set_timer(self._deadline)
         self._waiting = getcurrent()
-        self._readable.start(self._waiting.switch)
+        if not self._readable.active:
+            self._readable.start(self._on_readable)
         try:
-            get_hub().switch()
+            self._hub.switch()
         finally:
             self._waiting = None
-            self._readable.stop()
 
     def close(self) -> None:
         """Let go of the connection."""
         for watcher in (self._readable, self._timer):
             watcher.stop()
             watcher.close()
+
+    def _on_readable(self) -> None:
+        """Watching goes on from wait to wait, until something comes between two."""
+        if self._waiting is None:
+            self._readable.stop()
+        else:
+            self._waiting.switch()
 
     def _set_timer(self, end: float) -> None:
         self._timer.stop()
@@ -177,7 +187,7 @@ class Pump(Generic[Item]):
         (item, error), self._ready = self._ready, None
         if error is not None:
             raise error
-        return cast("Item", item)  # None comes with an error only
+        return item  # type: ignore[return-value]  # None comes with an error only
 
     def interrupt(self, error: BaseException) -> None:
         """End the producer now: ``take`` raises ``error``, also one that waits already."""
@@ -196,6 +206,7 @@ class Pump(Generic[Item]):
             if each is not None:
                 each.stop()
                 each.close()
+        self._watcher = self._alarm = None  # which would hold each other until the collector comes
         if not self._producer.dead:
             self._hub.loop.run_callback(self._kill)
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 import threading
+import weakref
+from collections.abc import Iterator
 
+import gevent
 import pytest
 
-from tests.gateway import Gateway, content_of, deltas_in, events_in
+from app.answer.thinking import Thinking
+from app.streaming import Pump
+from tests.gateway import LIMIT, Gateway, content_of, deltas_in, events_in
 from tests.upstream.scripted import (
     DONE,
     END,
@@ -199,3 +206,24 @@ def test_an_http_1_0_client_gets_a_stream_that_ends_with_its_connection(
         response = client.read_head()
         assert "transfer-encoding" not in response.headers
         assert content_of(events_in(client.read_to_the_end())) == "old"
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_what_has_ended_goes_without_the_collector() -> None:
+    """It would stop all streams while it looks."""
+    client, _peer = socket.socketpair()
+    pump, thinking = Pump((each for each in "ab"), client, patience=LIMIT), Thinking()
+    assert [pump.take(), pump.take()] == ["a", "b"]
+    pump.release()
+    pump.close()
+    gone = [weakref.ref(pump), weakref.ref(thinking)]
+    del pump, thinking
+    gevent.sleep(0.01)  # the producer tidies up
+    assert [each() for each in gone] == [None, None]

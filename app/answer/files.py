@@ -44,7 +44,7 @@ class Files:
         self._known: dict[str, File] = {}
         self._files: list[File] = []
         self._used: set[str] = set()
-        self._last = ""  # the text that went on last, at least two characters of it
+        self._last = ""  # the last two characters that went on
         self._forget()
 
     def _forget(self) -> None:
@@ -59,13 +59,15 @@ class Files:
         self._awaited: str | None = None  # the reference whose file would settle it
         self._window = 0  # how many characters may be held for it
 
-    def feed(self, batch: Sequence[Text | Restart | File]) -> list[Text | Restart]:
+    def feed(self, batch: Sequence[Text | Restart | File]) -> Sequence[Text | Restart]:
+        texts = [item for item in batch if type(item) is Text]
+        if len(texts) == len(batch) and self._flows("".join([item.text for item in texts])):
+            return texts
         passed: list[Text | Restart] = []
         for item in batch:
             if isinstance(item, Text):
-                if self._is_idle and "[" not in item.text and "]" not in item.text:
+                if self._flows(item.text):
                     passed.append(item)
-                    self._remember(item.text)
                 else:
                     self._read(item.text, passed)
             elif isinstance(item, File):
@@ -116,12 +118,14 @@ class Files:
 
     def _remember(self, text: str) -> None:
         if text:
-            self._last = text if len(text) > 1 else self._last[-1:] + text
+            self._last = text[-2:] if len(text) > 1 else self._last[-1:] + text
 
-    @property
-    def _is_idle(self) -> bool:
-        """Whether nothing is open, held or waited for."""
-        return self._open is None and not self._closed
+    def _flows(self, text: str) -> bool:
+        """Whether nothing is open, held or waited for, nor begins in ``text``: it goes on as it is."""
+        if self._open is not None or self._closed or "[" in text or "]" in text:
+            return False
+        self._remember(text)
+        return True
 
     def _scan(self, text: str, passed: list[Text | Restart], *, old: int, is_last: bool = False) -> None:
         """Let ``text`` go on as far as it is decided; hold the rest.

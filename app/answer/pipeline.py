@@ -85,7 +85,7 @@ class Pipeline:
 
     def _feed_text(self, events: Sequence[Event]) -> Sequence[Delta]:
         deltas = self._run(0, events)
-        if self._limit_reached():
+        if self._limits and self._limit_reached():
             deltas = [*deltas, *self._finish(self._first_limit)]
             self.finish_reason = self._reason()
         elif self._written_calls is not None and self._written_calls.is_over:

@@ -59,10 +59,15 @@ class Settle:
 
     def feed(self, batch: Sequence[Event]) -> list[Text | Restart | File]:
         settled: list[Text | Restart | File] = []
+        if self._held is None:
+            texts = [event.text for event in batch if type(event) is TextEvent]
+            if len(texts) == len(batch):  # nothing else: all of it flows
+                self._send(texts, settled)
+                return settled
         for event in batch:
             if type(event) is TextEvent:
                 if self._held is None:
-                    self._send(event.text, settled)
+                    self._send([event.text], settled)
                 elif event.text:
                     self._append(event.text, settled)
             elif type(event) is Replace:
@@ -105,12 +110,11 @@ class Settle:
             else:
                 settled.append(Restart())
                 self._sent, self._sent_size = [], 0
-        self._send(text, settled)
+        self._send([text], settled)
 
-    def _send(self, text: str, settled: list[Text | Restart | File]) -> None:
-        if not text:
-            return
-        settled.append(Text(text))
+    def _send(self, texts: Sequence[str], settled: list[Text | Restart | File]) -> None:
+        settled += [Text(text) for text in texts if text]
+        text = "".join(texts)
         self._sent_size += len(text)
         if self._sent_size <= REMEMBERED:
             self._sent.append(text)

@@ -59,7 +59,7 @@ _PARAGRAPH = re.compile(r"\n[ \t\r]*\n(?=[*_]{0,3}(?:T|\Z))")
 _TAGS = {"<think>": "</think>", "<thinking>": "</thinking>"}
 
 _Output = list[Text | Reasoning | Restart]
-_State = Callable[[str, int, _Output], int]
+_State = Callable[["Thinking", str, int, _Output], int]
 
 
 class _Place(Enum):
@@ -80,8 +80,9 @@ class Thinking:
     def _begin(self) -> None:
         """Be at the very start of an answer."""
         # The state is the method that reads on from a position and returns how far it came. One
-        # that neither moves nor changes the state needs more text.
-        self._state: _State = self._read_start
+        # that neither moves nor changes the state needs more text. It is not bound to this object,
+        # which would then hold itself until the collector comes.
+        self._state: _State = Thinking._read_start
         self._held = ""
         self._is_at_start = True
         self._place = _Place.INSIDE
@@ -110,9 +111,9 @@ class Thinking:
         """The answer is over: what is held is what it looks like."""
         passed: _Output = []
         held, self._held = self._held, ""
-        if self._state == self._read_tagged:
+        if self._state == Thinking._read_tagged:
             self._think(held, passed)
-        elif self._state in (self._read_start, self._read_marker, self._read_text):
+        elif self._state in (Thinking._read_start, Thinking._read_marker, Thinking._read_text):
             self._text.append("" if self._is_bare_marker(held) else held)
         self._flush(passed)
         return passed
@@ -123,12 +124,12 @@ class Thinking:
         position = 0
         while position < len(text):
             state = self._state
-            reached = state(text, position, passed)
+            reached = state(self, text, position, passed)
             if reached == position and self._state == state:
                 self._held = text[position:]
                 break
             position = reached
-        self._flows = self._place is _Place.INSIDE and self._state == self._read_text and not self._held
+        self._flows = self._place is _Place.INSIDE and self._state == Thinking._read_text and not self._held
         self._flush(passed)
 
     def _flush(self, passed: _Output) -> None:
@@ -163,15 +164,15 @@ class Thinking:
         if text[start] == "<":
             opened = next((tag for tag in _TAGS if text.startswith(tag, start)), None)
             if opened:
-                return self._open_block(self._read_tagged, start + len(opened), _TAGS[opened])
+                return self._open_block(Thinking._read_tagged, start + len(opened), _TAGS[opened])
             if any(tag.startswith(text[start:]) for tag in _TAGS):
                 return position
         elif (verdict := _is_marker(text, start)) is None:
             return position
         elif verdict:
-            self._state = self._read_marker
+            self._state = Thinking._read_marker
             return position
-        self._state = self._read_text
+        self._state = Thinking._read_text
         self._is_at_start = False
         return position
 
@@ -182,7 +183,7 @@ class Thinking:
             if verdict is None:
                 return position
             if verdict:
-                self._state = self._read_marker
+                self._state = Thinking._read_marker
                 return position
         if self._place is not _Place.INSIDE:
             blank = _BLANK_LINE.match(text, position) or _BLANK_END.match(text, position)
@@ -193,7 +194,7 @@ class Thinking:
         paragraph = _PARAGRAPH.search(text, position)
         end = paragraph.end() if paragraph else len(text)
         if self._may_call and "<" in text[position:end]:
-            self._state = self._read_rest
+            self._state = Thinking._read_rest
             return position
         self._place = _Place.PARAGRAPH if paragraph else _place_at_end(text, position)
         self._text.append(text[position:end])
@@ -211,12 +212,12 @@ class Thinking:
         after = _end_of(_LINES_BEFORE_QUOTE, text, line_end)
         if _QUOTE_SIGN.match(text, after):
             self._place = _Place.BLANK
-            return self._open_block(self._read_quote, after)
+            return self._open_block(Thinking._read_quote, after)
         if _QUOTE_BEGUN.match(text, after):
             return position
         if not self._is_bare_marker(text[start:line_end]):
             self._text.append(text[position:after])
-        self._state = self._read_text
+        self._state = Thinking._read_text
         self._place = _Place.PARAGRAPH if after > line_end else _Place.BLANK
         self._is_at_start = False
         return after
@@ -261,13 +262,13 @@ class Thinking:
         self._is_indented = self._is_indented or line > 0
         indentation = max(line, position, start - _SPACE_LIMIT) if self._is_indented else start
         if start < len(text):
-            self._state = self._read_text
+            self._state = Thinking._read_text
             self._place = _Place.PARAGRAPH
         return indentation
 
     def _open_block(
         self,
-        state: Callable[[str, int, _Output], int],
+        state: _State,
         position: int,
         closing: str = "",
     ) -> int:
@@ -279,7 +280,7 @@ class Thinking:
         return position
 
     def _close_block(self, position: int) -> int:
-        self._state = self._read_gap
+        self._state = Thinking._read_gap
         self._is_indented = True
         return position
 

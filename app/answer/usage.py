@@ -28,6 +28,10 @@ class UsageMeter:
         self._reasoning = TokenMeter(self._tokenizer)
 
     def feed(self, batch: Sequence[_Item]) -> Sequence[_Item]:
+        texts = [item.text for item in batch if type(item) is Text]
+        if len(texts) == len(batch):  # nothing else, as nearly always
+            self._text.add("".join(texts))
+            return batch
         for kind, items in groupby(batch, type):
             if kind is Text:
                 self._text.add(_joined(items))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 from flask import Blueprint, Response, request
 
@@ -71,6 +72,13 @@ def create_blueprint(
     return blueprint
 
 
+class _Stream(Response):
+    """A body that consists of bytes already."""
+
+    def iter_encoded(self) -> Iterator[bytes]:
+        return cast("Iterator[bytes]", iter(self.response))
+
+
 class _Exchange:
     """One request and its answer, on the wire of HTTP."""
 
@@ -131,7 +139,7 @@ class _Exchange:
         if first and isinstance(first[0], Failure):
             self._pump.close()
             raise first[0].error
-        response = Response(self._chunks(first), headers=_STREAM_HEADERS | dict(self._trace.headers))
+        response = _Stream(self._chunks(first), headers=_STREAM_HEADERS | dict(self._trace.headers))
         response.call_on_close(self._pump.close)
         return response
 

@@ -79,8 +79,8 @@ def install(app: Flask) -> None:
 def _begin() -> Response | None:
     given = request.headers.get("x-request-id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    g.record = Record(request_id, request.method, request.path)
-    is_preflight = request.method == "OPTIONS" and not request.path.startswith(_PANEL_PREFIXES)
+    g.record = current = Record(request_id, request.method, request.path)
+    is_preflight = current.method == "OPTIONS" and not current.path.startswith(_PANEL_PREFIXES)
     if not is_preflight:
         return None
     response = Response(status=204)
@@ -92,18 +92,18 @@ def _finish(response: Response) -> Response:
     current = record()
     current.status = current.status or response.status_code
     response.headers["x-request-id"] = current.id
-    if not request.path.startswith(_PANEL_PREFIXES):
-        _allow_origins(response)
+    if not current.path.startswith(_PANEL_PREFIXES):
+        _allow_origins(response, current.method)
     response.call_on_close(current.write)
     return response
 
 
-def _allow_origins(response: Response) -> None:
+def _allow_origins(response: Response, method: str) -> None:
     """CORS (https://fetch.spec.whatwg.org/#http-cors-protocol): any page may use the API, with a key."""
     headers = response.headers
     headers["Access-Control-Allow-Origin"] = "*"
     headers["Access-Control-Expose-Headers"] = _EXPOSED
-    if request.method != "OPTIONS":
+    if method != "OPTIONS":
         return
     asked = request.headers.get("Access-Control-Request-Headers", "")
     headers["Access-Control-Allow-Headers"] = asked if _HEADER_NAMES.fullmatch(asked) else "*"
@@ -159,6 +159,8 @@ def _not_found(app: Flask) -> str:
 
 def _word(text: str) -> str:
     """A client's text as one word of a log line or a message: printable and short."""
+    if text.isprintable() and " " not in text:
+        return text[:200]
     return "".join(each if each.isprintable() and each != " " else "?" for each in text[:200])
 
 

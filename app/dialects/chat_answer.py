@@ -87,6 +87,9 @@ def _form(*, as_functions: bool) -> _ToolCalls | _FunctionCall:
     return _FunctionCall() if as_functions else _ToolCalls()
 
 
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
 class ChatStream:
     """Renders deltas as ``chat.completion.chunk`` events, each batch as the bytes of one write.
 
@@ -116,6 +119,9 @@ class ChatStream:
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """The chunks for a batch; the first carries the role, the end its usage and ``[DONE]``."""
+        texts = [delta.text for delta in deltas if type(delta) is Text]
+        if self._has_text and texts and len(texts) == len(deltas):  # nothing else, as nearly always
+            return self._render_texts(texts)
         encode, end = msgspec.json.encode, self._end_of_delta
         chunks: list[bytes] = []
         for delta in deltas:
@@ -143,6 +149,12 @@ class ChatStream:
             content = b"null" if isinstance(deltas[0], ToolCallStart) else b'""'
             chunks[:0] = (self._choice, b'{"role":"assistant","content":', content, end)
         return b"".join(chunks)
+
+    def _render_texts(self, texts: Sequence[str]) -> bytes:
+        """A chunk for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        end = self._end_of_delta
+        lines = _encode_lines(texts)[:-1]
+        return b"".join((self._text, lines.replace(b"\n", end + self._text), end))
 
     def _call(self, delta: bytes) -> tuple[bytes, ...]:
         return (self._choice, delta, self._end_of_delta) if delta else ()

@@ -17,7 +17,7 @@ from app.poe.connections import Connections, ProxyFailed
 from app.poe.wire import COMPRESSIONS, ResponseParser, WireError
 from app.settings import Settings
 
-_READ_SIZE = 65536
+_READ_SIZE = 16384  # a TLS record; more at once costs more, for it leaves the caches
 _USER_AGENT = "poe2openai"
 _ERROR_BODY_LIMIT = 65536
 _ERROR_BODY_SECONDS = 10.0

@@ -89,6 +89,9 @@ class EventReader:
                 continue
             self.seen += 1
             try:
+                if decode is _text and (decoded := _decode_text(data)).index is None:
+                    events.append(Text(decoded.text))  # most of every answer: spared a call and two looks
+                    continue
                 event = decode(data)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 event = self._mend(decode, data)

@@ -15,11 +15,9 @@ from app.errors import bad_upstream
 LIMIT = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
-# What Poe writes: one line with the event, one with its data, an empty one. Read as a whole where
-# nothing is open; anything else is read line by line.
-_EVENT = rb"event: %b(?:\r\n|\n)data: %b(?:\r\n|\n)(?:\r\n|\n)"
-_plain_events = re.compile(_EVENT % (rb"([a-z_]+)", rb"([^\r\n]*+)")).findall
-_plain_part = re.compile(rb"(?:%b)*+" % (_EVENT % (rb"[a-z_]+", rb"[^\r\n]*+"))).match
+# How an event begins as Poe writes it: one line with its name, one with its data; an empty one ends it.
+_beginning = re.compile(rb"event: ([a-z_]+)(\r\n|\n)data: ").match
+_blank_line = re.compile(rb"\n\r?\n").search
 
 
 class EventStreamDecoder:
@@ -46,14 +44,30 @@ class EventStreamDecoder:
                 data = data[1:]
         self._at_start = self._at_start and (not data or bool(self._line) or data[0] == _BOM[0])
         events: list[tuple[bytes, bytes]] = []
-        if not (self._line or self._data or self._event or self._at_start) and len(data) <= self._limit:
-            plain = _plain_part(data)
-            if plain is not None and plain.end():
-                events = _plain_events(data, 0, plain.end())
-                data = data[plain.end() :]
+        if (is_open := self._is_open) and (end := _blank_line(data)):
+            events, data = self._read(data[: end.end()]), data[end.end() :]
+            is_open = self._is_open
+        if not is_open and len(data) <= self._limit:
+            run, data = _read_run(data)
+            events += run
+        return events + self._read(data) if data else events
+
+    def finish(self) -> list[tuple[bytes, bytes]]:
+        """The stream has ended: return the event that was still open, if there is one."""
+        rest = [bytes(self._line)] if self._line else []
+        self._line.clear()
+        return self._read_lines([*rest, b""])
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the stream has not begun yet, or an event has begun and is not over."""
+        return bool(self._line or self._data or self._event or self._at_start)
+
+    def _read(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """The events that ``data`` completes, whatever they look like."""
         if b"\n" not in data and b"\r" not in data:
             self._extend(data)
-            return events
+            return []
         if self._line:
             self._extend(data)
             data = bytes(self._line)
@@ -63,20 +77,14 @@ class EventStreamDecoder:
             self._after_cr = True
         elif not data.endswith(b"\n"):
             self._extend(lines.pop())
-        return events + self._read(lines)
-
-    def finish(self) -> list[tuple[bytes, bytes]]:
-        """The stream has ended: return the event that was still open, if there is one."""
-        rest = [bytes(self._line)] if self._line else []
-        self._line.clear()
-        return self._read([*rest, b""])
+        return self._read_lines(lines)
 
     def _extend(self, data: bytes) -> None:
         self._line += data
         if len(self._line) > self._limit and self._line.find(b"\n") < 0 and self._line.find(b"\r") < 0:
             raise bad_upstream(f"Poe sent a line of more than {self._limit} bytes.")
 
-    def _read(self, lines: list[bytes]) -> list[tuple[bytes, bytes]]:
+    def _read_lines(self, lines: list[bytes]) -> list[tuple[bytes, bytes]]:
         if self._at_start and lines:
             self._at_start = False
             lines[0] = lines[0].removeprefix(_BOM)
@@ -108,3 +116,23 @@ class EventStreamDecoder:
         self._size += len(value) + 1
         if self._size > self._limit:
             raise bad_upstream(f"Poe sent an event of more than {self._limit} bytes.")
+
+
+def _read_run(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The events with which ``data`` begins, as long as they have one name and Poe's form; the rest.
+
+    That is most of a long answer. Where nothing lies between two such events but the end of one and
+    the beginning of the next, splitting there reads them all at once.
+    """
+    beginning = _beginning(data)
+    if beginning is None:
+        return [], data
+    opening, name, blank = beginning[0], beginning[1], beginning[2] * 2
+    pieces = data[len(opening) :].split(blank + opening)
+    pieces[-1], end, rest = pieces[-1].partition(blank)
+    if not end:
+        rest = opening + pieces.pop()
+    joined = b"".join(pieces)
+    if b"\n" in joined or b"\r" in joined:
+        return [], data
+    return [(name, piece) for piece in pieces], rest

@@ -59,11 +59,11 @@ class ResponseParser:
             self._barren += len(data)
             if self._barren > HEAD_LIMIT and not self.complete:
                 raise WireError("a head, a chunk's size or a trailer is too long")
-            return self._ended(b"")
+            return self._inflated(b"") if self._inflate else b""
         self._barren = 0
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
-        return self._ended(self._inflated(body) if self._inflate else body)
+        return self._inflated(body) if self._inflate else body
 
     def close(self) -> None:
         """Let go of llhttp, which holds this object in turn."""
@@ -76,12 +76,9 @@ class ResponseParser:
             raise WireError("compressed data is broken") from error
         if self._inflate.unconsumed_tail:
             raise WireError("compressed data unpacks to too much")
-        return inflated
-
-    def _ended(self, body: bytes) -> bytes:
-        if self.complete and self._inflate and not self._inflate.eof:
+        if self.complete and not self._inflate.eof:
             raise WireError("compressed data ended before it was complete")
-        return body
+        return inflated
 
     # What llhttp calls.
 

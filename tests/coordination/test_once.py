@@ -130,7 +130,7 @@ def test_after_a_failure_one_that_waits_takes_over(make: Make) -> None:
     assert leader.result() is None
     assert isinstance(leader.error, ValueError)
     assert [each.result() for each in others] == [b"outcome"] * 3
-    assert work.begun == 1
+    assert 1 <= work.begun <= 3  # who learns of the failure only after that begins anew, too
 
 
 def test_an_outcome_of_a_megabyte_comes_whole(make: Make) -> None:

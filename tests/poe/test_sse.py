@@ -63,6 +63,18 @@ STREAMS = {
         "data: a\u2028b\x85c\x0bd\x0ce\n\n".encode(),
         [(b"", "a\u2028b\x85c\x0bd\x0ce".encode())],
     ),
+    "Poe's events, one with two lines": (
+        PLAIN * 2 + b"event: text\r\ndata: a\r\ndata: b\r\n\r\n" + PLAIN,
+        [*[(b"text", b'{"text": "a"}')] * 2, (b"text", b"a\nb"), (b"text", b'{"text": "a"}')],
+    ),
+    "Poe's events, one with a line end of its own": (
+        PLAIN * 2 + b"event: text\r\ndata: a\rdata: b\r\n\r\n" + PLAIN,
+        [*[(b"text", b'{"text": "a"}')] * 2, (b"text", b"a\nb"), (b"text", b'{"text": "a"}')],
+    ),
+    "Poe's events, of two names": (
+        PLAIN * 2 + b"event: done\r\ndata: {}\r\n\r\n" + PLAIN,
+        [*[(b"text", b'{"text": "a"}')] * 2, (b"done", b"{}"), (b"text", b'{"text": "a"}')],
+    ),
     "nothing": (b"", []),
     "only line ends": (b"\n\r\n\r\r", []),
 }
