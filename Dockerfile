@@ -13,6 +13,8 @@ RUN python -m venv --without-pip .venv \
 COPY gunicorn.conf.py wsgi.py LICENSE ./
 COPY docker/entrypoint.py docker/healthcheck.py docker/
 COPY app app
+COPY static static
+COPY templates templates
 # Bytecode that needs no look at its source: at run time nothing is written here. And whatever the
 # modes in the checkout, the service's user can read it.
 RUN python -m compileall -q --invalidation-mode unchecked-hash app docker wsgi.py \

@@ -10,6 +10,7 @@ monkey.patch_all()
 
 import gc  # noqa: E402
 import math  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -41,6 +42,10 @@ limit_request_field_size = 16380
 timeout = 60
 # The master kills what is left then: the worker has done with it before.
 graceful_timeout = math.ceil(settings.drain_seconds + settings.graceful_timeout) + 5
+# Who a client is and where it sees us, the application finds out by itself: see app/proxies.py.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 # Heartbeat files: a disk may stall, memory does not.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
@@ -68,6 +73,11 @@ def pre_fork(_server: Arbiter, _worker: Worker) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 10, 20)
+
+
+def post_fork(_server: Arbiter, _worker: Worker) -> None:
+    """Leave paths to the application: gunicorn fails a request whose path does not begin with SCRIPT_NAME."""
+    os.environ.pop("SCRIPT_NAME", None)
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 
 from flask import Flask
 
+from app.admin import access, assets, page
 from app.api import chat, health, models, requests
 from app.attachments.cache import UploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
 from app.completion import Completions
+from app.coordination.counts import FileCounts
 from app.coordination.once import FileOnce
 from app.coordination.slots import FileSlots, NoLimit, Slots
 from app.lifecycle import Lifecycle
@@ -22,11 +25,13 @@ from app.models.catalog import Catalog
 from app.poe.client import PoeClient
 from app.poe.models import fetch
 from app.poe.uploads import Uploads
+from app.proxies import Proxies
 from app.settings import Settings
 from app.streaming import ReadWaiter, lines, run_together
 from app.tokenizer import o200k
 
 _MEGABYTE = 1024 * 1024
+_ROOT = Path(__file__).parent.parent
 
 
 def create_app(settings: Settings) -> Flask:
@@ -44,6 +49,10 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     app.register_blueprint(chat.create_blueprint(completions, catalog, lifecycle, settings))
+    if settings.admin_password:
+        _add_panel(app, settings)
+    if settings.trusted_proxies or settings.script_name:
+        app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
     app.extensions |= {
         "catalog": catalog,
         "lifecycle": lifecycle,
@@ -51,6 +60,14 @@ def create_app(settings: Settings) -> Flask:
         "upstreams": [client, uploads],
     }
     return app
+
+
+def _add_panel(app: Flask, settings: Settings) -> None:
+    tries = FileCounts(settings.config_dir / ".tries", access.TRIES, access.TRIES_SECONDS)
+    guard = access.Access(settings.admin_username, settings.admin_password, tries)
+    static = assets.Assets(_ROOT / "static")
+    app.register_blueprint(assets.create_blueprint(static))
+    app.register_blueprint(page.create_blueprint(guard, static, _ROOT / "templates"))
 
 
 def _hosting(uploads: Uploads, settings: Settings) -> Hosting:

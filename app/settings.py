@@ -7,10 +7,12 @@ project reads the environment.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,7 +76,7 @@ def _choice(*names: str) -> Kind:
     return Kind(parse, "one of " + ", ".join(names))
 
 
-def _text(allowed: str, accepts: Callable[[str], bool]) -> Kind:
+def _text(allowed: str, accepts: Callable[[str], object]) -> Kind:
     def parse(text: str) -> str:
         if not accepts(text):
             raise ValueError
@@ -118,6 +120,17 @@ def _writable_folder(text: str) -> Path:
 
 def _is_host(text: str) -> bool:
     return bool(text) and not any(character.isspace() or character == "/" for character in text)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each) for each in text.replace(",", " ").split())
+
+
+def _path_prefix() -> Kind:
+    prefix = _text(
+        "a path without a slash at its end, like /poe", re.compile(r"(/[A-Za-z0-9._~-]+)*").fullmatch
+    )
+    return Kind(lambda text: prefix.parse(text.rstrip("/")), prefix.allowed)
 
 
 # A default is given as the text that the variable would hold, so that it passes the same gate.
@@ -165,6 +178,18 @@ class Settings:
         DEFAULT_ADMIN_PASSWORD,
         _text("any text", lambda _: True),
         "Password of the panel at /admin. Change it.",
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        "TRUSTED_PROXIES",
+        "",
+        Kind(_networks, "addresses and networks (10.0.0.0/8) with commas between them"),
+        "The proxies whose X-Forwarded-For, -Proto, -Host and -Prefix count. By default none.",
+    )
+    script_name: str = _setting(
+        "SCRIPT_NAME",
+        "",
+        _path_prefix(),
+        "The path below which a proxy publishes the gateway, if it leaves that path on its requests.",
     )
     config_dir: Path = _setting(
         "CONFIG_DIR",

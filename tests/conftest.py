@@ -103,6 +103,12 @@ def gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> G
 
 
 @pytest.fixture(scope="session")
+def panel(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
+    """A gateway into whose panel nobody tries to break from 127.0.0.1."""
+    return start_shared_gateway(upstream.url)
+
+
+@pytest.fixture(scope="session")
 def beating_gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
     """A gateway with a heartbeat five times a second."""
     return start_shared_gateway(upstream.url, HEARTBEAT_SECONDS="0.2")

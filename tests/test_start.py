@@ -24,6 +24,8 @@ WRONG = {
     "IDLE_TIMEOUT_SECONDS": ["0"],
     "POE_BASE_URL": ["api.poe.com", "ftp://api.poe.com", "https://", "https://x:port", "https://a b"],
     "ADMIN_USERNAME": ["a:b"],
+    "TRUSTED_PROXIES": ["proxy", "10.0.0.1/8", "10.0.0.0/33", "*", "127.0.0.1;10.0.0.1"],
+    "SCRIPT_NAME": ["poe", "//poe", "/a b", "/poe?", "http://x/poe"],
 }
 
 

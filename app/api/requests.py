@@ -18,8 +18,8 @@ from app.logs import fault, logger
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
-_QUIET_PATHS = frozenset({"/healthz", "/readyz"})
-_PANEL_PREFIXES = ("/admin", "/api/")  # same origin only
+_QUIET_PATHS = ("/healthz", "/readyz", "/static/", "/api/admin/state")  # asked for all the time
+_PANEL_PREFIXES = ("/admin", "/api/", "/static/")  # same origin only
 _EXPOSED = ", ".join(
     [
         "x-request-id",
@@ -34,11 +34,15 @@ _EXPOSED = ", ".join(
 
 @dataclass
 class Record:
-    """One request's line in the log. No key and no text of a message ever goes into it."""
+    """One request's line in the log. No key and no text of a message ever goes into it.
+
+    ``client``: the address that it came from, see app/proxies.py.
+    """
 
     id: str
     method: str
     path: str
+    client: str | None
     started: float = field(default_factory=time.monotonic)
     status: int = 0
     first_ms: int | None = None
@@ -52,9 +56,9 @@ class Record:
     def write(self) -> None:
         """Write the line."""
         times = {"first_ms": self.first_ms, "total_ms": self._elapsed_ms()}
-        facts = {"id": self.id, "status": self.status} | self.details | times
+        facts = {"id": self.id, "client": self.client, "status": self.status} | self.details | times
         line = " ".join(f"{name}={_value(value)}" for name, value in facts.items() if value is not None)
-        level = logging.DEBUG if self.path in _QUIET_PATHS else logging.INFO
+        level = logging.DEBUG if self.path.startswith(_QUIET_PATHS) else logging.INFO
         logger.log(level, "%s %s %s", _word(self.method), _word(self.path), line)
 
     def _elapsed_ms(self) -> int:
@@ -79,7 +83,7 @@ def install(app: Flask) -> None:
 def _begin() -> Response | None:
     given = request.headers.get("x-request-id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    g.record = current = Record(request_id, request.method, request.path)
+    g.record = current = Record(request_id, request.method, request.path, request.remote_addr)
     is_preflight = current.method == "OPTIONS" and not current.path.startswith(_PANEL_PREFIXES)
     if not is_preflight:
         return None
@@ -145,15 +149,15 @@ def _from_http(app: Flask, error: HTTPException) -> ApiError:
 
 def _not_found(app: Flask) -> str:
     """Name the path that was probably meant: one that the wrong one begins or ends with, or is like."""
+    rules = {rule.rule for rule in app.url_map.iter_rules()}
     known = sorted(
-        {rule.rule for rule in app.url_map.iter_rules() if "<" not in rule.rule},
-        key=len,
+        (rule for rule in rules if "<" not in rule and not rule.startswith(_PANEL_PREFIXES)), key=len
     )
     path = request.path.rstrip("/") or "/"
     within = [each for each in known if each != "/" and (path.startswith(each) or path.endswith(each))]
     nearest = within[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    base = f"{request.host_url}v1"
+    base = f"{request.url_root}v1"
     return f"There is no {_word(request.path)} here.{hint} The base URL for OpenAI clients is {base}."
 
 

@@ -1,0 +1,71 @@
+"""Access: who may use the panel. Asks for user and password, and bounds how often one can be wrong."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from ipaddress import IPv6Address, IPv6Network
+
+from flask import request
+from flask_httpauth import HTTPBasicAuth
+
+from app.admin.origins import check_origin
+from app.coordination.counts import Counts
+from app.errors import ApiError, invalid_credentials, too_many_tries
+from app.proxies import parse_address
+
+TRIES = 10
+TRIES_SECONDS = 60.0
+
+_SITE_BITS = 64  # of an IPv6 address: what one customer surely has to himself
+
+
+class Access:
+    """Lets requests with the right ``user`` and ``password`` pass.
+
+    Wrong ones are counted in ``tries`` by the client's address. As long as there is no room for another,
+    nobody passes from there, whatever the password; what has no credentials is no try.
+    """
+
+    def __init__(self, user: str, password: str, tries: Counts) -> None:
+        self._user = _bytes(user)
+        self._password = _bytes(password)
+        self._tries = tries
+        self._basic = HTTPBasicAuth()
+        self._basic.verify_password(self._verify)
+        self._basic.error_handler(_refuse)
+        self._require = self._basic.login_required(lambda: None)
+
+    def check(self) -> None:
+        """Look at the request being served. Raises ``ApiError``: 401, 403 or 429."""
+        if request.path.startswith("/api/"):
+            check_origin(request)
+        self._require()
+
+    def _verify(self, user: str, password: str) -> bool:
+        if self._basic.get_auth() is None:
+            return False
+        is_user = hmac.compare_digest(_bytes(user), self._user)
+        is_password = hmac.compare_digest(_bytes(password), self._password)
+        is_right = is_user & is_password
+        key = _source(request.remote_addr or "")
+        wait = self._tries.look(key) if is_right else self._tries.count(key)
+        if wait:
+            raise too_many_tries(str(math.ceil(wait)))
+        return is_right
+
+
+def _refuse() -> ApiError:
+    raise invalid_credentials()
+
+
+def _source(address: str) -> str:
+    """What wrong passwords are counted by: the address; of IPv6 the network that it is in."""
+    parsed = parse_address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((int(parsed), _SITE_BITS), strict=False))
+    return str(parsed or address)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")

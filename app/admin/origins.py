@@ -1,0 +1,36 @@
+"""Origins: from whose page a request comes. Only the panel's own may use its API."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Request
+
+from app.errors import cross_origin
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def check_origin(request: Request) -> None:
+    """Raise ``ApiError`` (403) for a request that another site's page has made.
+
+    Browsers say so themselves (https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header); where they do
+    not, as over plain HTTP, by the page's ``Origin``, whose host has to be the one that is asked. What sends
+    neither is no browser's page.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    is_foreign = site not in ("same-origin", "none") if site else _is_of_another_host(request)
+    if is_foreign:
+        raise cross_origin()
+
+
+def _is_of_another_host(request: Request) -> bool:
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    try:
+        ours, page = urlsplit(f"//{request.host}"), urlsplit(origin)
+        port = _PORTS.get(page.scheme)
+        return (page.hostname, page.port or port) != (ours.hostname, ours.port or port)
+    except ValueError:
+        return True

@@ -1,0 +1,27 @@
+"""Page: the panel as browsers load it. What is on it comes from its API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, render_template, request
+
+from app.admin.access import Access
+from app.admin.assets import Assets
+from app.admin.headers import secure
+from app.version import VERSION
+
+
+def create_blueprint(access: Access, assets: Assets, templates: Path) -> Blueprint:
+    """The page, for whom ``access`` lets pass."""
+    blueprint = Blueprint("page", __name__, template_folder=str(templates))
+    blueprint.before_request(access.check)
+    blueprint.after_request(secure)
+
+    @blueprint.get("/admin")
+    def page() -> str:
+        base = request.script_root
+        static = f"{base}/static/{assets.digest}"
+        return render_template("admin.html", base=base, static=static, version=VERSION)
+
+    return blueprint
