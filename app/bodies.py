@@ -1,9 +1,9 @@
-"""Bodies: a request's body, whole, within ``MAX_REQUEST_SIZE``, however it was sent."""
+"""Bodies: a request's body, whole, within a limit, however it was sent."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from flask import Request
 from gunicorn.http.errors import ParseException
@@ -11,13 +11,11 @@ from gunicorn.http.errors import ParseException
 from app.errors import ApiError, invalid_request, payload_too_large
 
 _READ_SIZE = 1024 * 1024
-_JSON_TYPES = (
-    "application/json",
-    "text/json",
-    "",
-    "application/x-www-form-urlencoded",
-    "application/octet-stream",
+# JSON, or what programs say that do not care: nothing, curl's default, plain bytes.
+LENIENT = frozenset(
+    {"application/json", "text/json", "", "application/x-www-form-urlencoded", "application/octet-stream"}
 )
+STRICT = frozenset({"application/json"})  # what no page can send to another site without asking before
 _WBITS = {
     "gzip": 31,
     "x-gzip": 31,
@@ -25,15 +23,18 @@ _WBITS = {
 }  # zlib's: gzip's header, or whichever is there
 
 
-def read_body(request: Request, limit: int, give_turn: Callable[[], None]) -> bytes | bytearray:
+def read_body(
+    request: Request, limit: int, give_turn: Callable[[], None], types: Container[str] = LENIENT
+) -> bytes | bytearray:
     """Read and, if need be, unpack the body: ``limit`` bytes at most, packed and unpacked.
 
-    ``give_turn`` is called between pieces of work.
+    ``give_turn`` is called between pieces of work. A body that says that it is of one of ``types`` is
+    taken for JSON.
 
     Raises ``ApiError``: 413 over the limit, 400 for a body that ends early or is broken, 415 for
     one that is no JSON or is packed in an unknown way.
     """
-    _check_type(request)
+    _check_type(request, types)
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in ("identity", "", *_WBITS):
         message = f"The content coding {coding[:40]!r} is not supported: send gzip, deflate or none."
@@ -45,10 +46,9 @@ def read_body(request: Request, limit: int, give_turn: Callable[[], None]) -> by
     return _unpack(body, _WBITS[coding], limit) if coding in _WBITS else body
 
 
-def _check_type(request: Request) -> None:
-    """JSON, or what programs say that do not care: nothing, curl's default, plain bytes."""
+def _check_type(request: Request, types: Container[str]) -> None:
     kind = request.mimetype
-    if kind not in _JSON_TYPES and not kind.endswith("+json"):
+    if kind not in types and not kind.endswith("+json"):
         message = f"The content type {kind[:80]!r} is not supported: send application/json."
         raise ApiError(415, message, code="unsupported_media_type")
 

@@ -36,6 +36,13 @@ def invalid_api_key(message: str) -> ApiError:
     return ApiError(401, message, code="invalid_api_key")
 
 
+def invalid_credentials() -> ApiError:
+    """401: no user and password for the panel, or wrong ones (RFC 7617)."""
+    headers = {"WWW-Authenticate": 'Basic realm="poe2openai", charset="UTF-8"'}
+    message = "The panel asks for ADMIN_USERNAME and ADMIN_PASSWORD (HTTP basic authentication)."
+    return ApiError(401, message, code="invalid_credentials", headers=headers)
+
+
 def insufficient_quota(message: str) -> ApiError:
     """402: out of points. Not a 429, which clients retry; those that retry all the same are told not to."""
     headers = {"x-should-retry": "false"}
@@ -45,6 +52,12 @@ def insufficient_quota(message: str) -> ApiError:
 def permission_denied(message: str) -> ApiError:
     """403: Poe refuses this subscriber or this content."""
     return ApiError(403, message, "permission_error", "permission_denied")
+
+
+def cross_origin() -> ApiError:
+    """403: another site's page asks for what only the panel's own page may."""
+    message = "Requests of other sites' pages are refused here."
+    return ApiError(403, message, "permission_error", "cross_origin")
 
 
 def model_not_found(message: str) -> ApiError:
@@ -59,7 +72,7 @@ def context_length_exceeded(message: str) -> ApiError:
 
 def payload_too_large(limit: int) -> ApiError:
     """413: the body is over ``limit`` bytes."""
-    message = f"The request body is larger than {limit} bytes (MAX_REQUEST_SIZE)."
+    message = f"The request body is larger than {limit} bytes."
     return ApiError(413, message, code="payload_too_large")
 
 
@@ -82,6 +95,12 @@ def rate_limited(message: str, retry_after: str | None = None) -> ApiError:
         "rate_limit_exceeded",
         headers=_retry_after(retry_after),
     )
+
+
+def too_many_tries(seconds: str) -> ApiError:
+    """429: too many wrong passwords from one address; the next try is looked at after ``seconds``."""
+    message = "Too many wrong passwords from this address. Try again later."
+    return ApiError(429, message, "rate_limit_error", "too_many_tries", headers=_retry_after(seconds))
 
 
 def bad_upstream(message: str) -> ApiError:

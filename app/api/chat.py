@@ -12,8 +12,8 @@ from flask import Blueprint, Response, request
 from app.answer.deltas import Delta, Failure, Finish
 from app.api import requests
 from app.api.access import api_key
-from app.api.bodies import read_body
 from app.api.requests import Record
+from app.bodies import read_body
 from app.completion import Completions, Trace
 from app.dialects import chat as dialect
 from app.dialects.chat_answer import ChatCompletion, ChatStream, render_stream_error
