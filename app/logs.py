@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from typing import Any
 
@@ -17,17 +18,18 @@ def configuration(level: str) -> dict[str, Any]:
     Also has logging leave out what no line shows (https://docs.python.org/3/howto/logging.html#optimization).
     """
     logging.logThreads = logging.logMultiprocessing = False
+    logging._srcfile = None
     own = {"handlers": ["console"], "level": _LEVELS[level], "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
+                "class": "app.logs.LineFormatter",
                 "format": "%(asctime)s %(levelname)s [%(process)d] %(message)s",
-                "datefmt": "%Y-%m-%dT%H:%M:%S%z",
             }
         },
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"console": {"class": "app.logs.ConsoleHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": "WARNING"},
         "loggers": {
             "poe2openai": own,
@@ -35,6 +37,27 @@ def configuration(level: str) -> dict[str, Any]:
             "gunicorn.access": {"handlers": [], "propagate": False},
         },
     }
+
+
+class LineFormatter(logging.Formatter):
+    """Writes the time (ISO 8601, to the second) anew only when it is another."""
+
+    _second = -1
+    _time = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        second = int(record.created)
+        if second != self._second:
+            self._second = second
+            self._time = time.strftime(datefmt or "%Y-%m-%dT%H:%M:%S%z", self.converter(second))
+        return self._time
+
+
+class ConsoleHandler(logging.StreamHandler[Any]):
+    """Standard error. Needs no lock: a line is one write, in which no greenlet waits."""
+
+    def createLock(self) -> None:  # noqa: N802
+        self.lock = None
 
 
 def fault(error: BaseException) -> str:

@@ -12,7 +12,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from email.utils import formatdate
+from functools import lru_cache, partial
 from types import FrameType
 from typing import Any
 
@@ -129,6 +130,16 @@ class ClientResponse(wsgi.Response):
             fields = [f"{name}: {value}\r\n" for name, value in self.headers]
             self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")
             self.headers_sent = True
+
+    def default_headers(self) -> list[str]:
+        """The status line and the fields that are the server's."""
+        version = ".".join(map(str, self.req.version or (1, 1)))
+        fields = [
+            f"HTTP/{version} {self.status}\r\n",
+            f"Date: {_http_date(int(time.time()))}\r\n",
+            f"Connection: {'close' if self.should_close() else 'keep-alive'}\r\n",
+        ]
+        return [*fields, "Transfer-Encoding: chunked\r\n"] if self.chunked else fields
 
     def close(self) -> None:
         """The body is over."""
@@ -305,6 +316,11 @@ class GatewayWorker(GeventWorker):
         with contextlib.suppress(OSError):
             client.sendall(_refusal(status, reason, message, request_id))
             _linger(req, client)
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def _refusal(status: int, reason: str, message: str, request_id: str) -> bytes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import Headers
 
 from app.answer.deltas import Delta, Failure, Finish
 from app.api import requests
@@ -73,7 +74,10 @@ def create_blueprint(
 
 
 class _Stream(Response):
-    """A body that consists of bytes already."""
+    """A body that consists of bytes already, under header fields that need no correction."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:  # noqa: ARG002
+        return self.headers
 
     def iter_encoded(self) -> Iterator[bytes]:
         return cast("Iterator[bytes]", iter(self.response))
