@@ -23,6 +23,7 @@ from gevent import monkey
 from gevent.hub import get_hub
 from gevent.lock import BoundedSemaphore
 from gevent.queue import SimpleQueue as Queue
+from gevent.socket import wait
 from greenlet import GreenletExit, getcurrent, greenlet
 
 Item = TypeVar("Item")
@@ -30,7 +31,7 @@ Item = TypeVar("Item")
 _RECHECK_SECONDS = 0.5
 # Not 0: that runs what is ready, but does not look at what sockets have become so.
 _TURN_SECONDS = 0.000_001
-_READABLE = 1  # libev's EV_READ
+_READABLE, _WRITABLE = 1, 2  # libev's EV_READ, EV_WRITE
 # POLLRDHUP: the peer has shut down its sending side (Linux; elsewhere only a full hang-up shows).
 _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
@@ -38,7 +39,7 @@ _poll = monkey.get_original("select", "poll")
 
 
 class ReadWaiter:
-    """Waits until a read of one connection brings something. Close it with the connection.
+    """Waits, mostly until a read of one connection brings something. Close it with the connection.
 
     gevent's sockets read first and wait if nothing was there, with a timer made for each wait: for
     each event of an answer, a system call and a timer in vain. Here the wait comes first, and one
@@ -73,6 +74,14 @@ class ReadWaiter:
             self._hub.switch()
         finally:
             self._waiting = None
+
+    def wait_for_room(self, seconds: float) -> None:
+        """Wait until more can be sent, or something has come. Raises ``TimeoutError`` after ``seconds``."""
+        either = self._loop.io(self._connection.fileno(), _READABLE | _WRITABLE)
+        try:
+            wait(either, seconds, TimeoutError())
+        finally:
+            either.close()
 
     def close(self) -> None:
         """Let go of the connection."""

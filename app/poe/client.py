@@ -26,9 +26,16 @@ _MODELS_SECONDS = 30.0
 
 
 class Waiter(Protocol):
-    """Waits until a read of its connection brings something; raises ``TimeoutError`` after ``seconds``."""
+    """Waits for its connection; raises ``TimeoutError`` after ``seconds``."""
 
-    def wait(self, seconds: float) -> None: ...
+    def wait(self, seconds: float) -> None:
+        """Until a read brings something."""
+        ...
+
+    def wait_for_room(self, seconds: float) -> None:
+        """Until more can be sent, or a read brings something."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -195,19 +202,31 @@ class Answer:
         self._first_byte_timeout = self._idle_timeout = max(0.001, seconds)
 
     def send(self, pieces: Iterable[bytes]) -> None:
-        """Send the request. A server that answers before it has read everything is heard."""
-        connection = self._open_connection()
+        """Send the request. A server that answers before it has read everything is heard.
+
+        No piece may take longer than the first byte of the answer.
+        """
         try:
             for number, piece in enumerate(pieces):
-                if number and self._hears_early():
+                if (number and self._hears_early()) or not self._send(piece):
                     return
-                connection.settimeout(self._first_byte_timeout)
-                connection.sendall(piece)
         except TimeoutError as error:
             raise QueryFailed(first_byte_timeout(self._first_byte_timeout)) from error
         except OSError:
             return
         self._is_sent = True
+
+    def _send(self, piece: bytes) -> bool:
+        """Send all of ``piece``, or as much as the server takes before it answers; whether that is all."""
+        connection = self._open_connection()
+        deadline = time.monotonic() + self._first_byte_timeout
+        connection.settimeout(0)
+        left = memoryview(piece)
+        while left := left[_send_some(connection, left) :]:
+            self._waiter.wait_for_room(max(0.001, deadline - time.monotonic()))
+            if self._hears_early():
+                return False
+        return True
 
     def _hears_early(self) -> bool:
         """Whether the server answers already, or has gone; either way it does not want the rest."""
@@ -322,6 +341,14 @@ class Answer:
         if not self._has_begun:
             return _unreachable()
         return QueryFailed(errors.bad_upstream("Poe closed the connection in the middle of the answer."))
+
+
+def _send_some(connection: socket.socket, data: memoryview) -> int:
+    """How many bytes of ``data`` the connection took; it does not block."""
+    try:
+        return connection.send(data)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return 0
 
 
 def first_byte_timeout(seconds: float) -> ApiError:
