@@ -600,7 +600,9 @@ def test_what_is_kept_is_for_its_owner_only_and_holds_no_secret(
             assert b"IHDR" not in content
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\xff{", bytes(range(155, 255))])
+@pytest.mark.parametrize(
+    "damage", [b"", b"\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\xff{", bytes(range(155, 255))]
+)
 def test_a_damaged_file_is_a_miss(
     poe: PoeServer, uploads: UploadServer, start_gateway: StartGateway, tmp_path: Path, damage: bytes
 ) -> None:
