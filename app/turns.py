@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 _WORK_SECONDS = 0.004
@@ -10,13 +11,21 @@ _PAUSE_SECONDS = 0.000_1
 
 
 class Turns:
-    """Of one piece of work after another. Call ``give`` between two."""
+    """Of one piece of work after another. Call ``give`` between two.
 
-    def __init__(self) -> None:
+    ``limit`` is how many seconds of work there may be, pauses not counted.
+    """
+
+    def __init__(self, limit: float = math.inf) -> None:
+        self._left = limit
         self._since = time.monotonic()
 
     def give(self) -> None:
-        """Let others run, if this work has run for long."""
-        if time.monotonic() - self._since > _WORK_SECONDS:
+        """Let others run, if this work has run for long. Raises ``TimeoutError`` past the limit."""
+        worked = time.monotonic() - self._since
+        if worked > _WORK_SECONDS:
+            self._left -= worked
+            if self._left < 0:
+                raise TimeoutError
             time.sleep(_PAUSE_SECONDS)
             self._since = time.monotonic()
