@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app import errors, rounds
 from app.answer.deltas import Delta, Failure, Finish
-from app.answer.judges import RequiredCall
+from app.answer.judges import FittingJson, Judge, RequiredCall
 from app.answer.native import NativeCalls
 from app.answer.pipeline import Pipeline
 from app.answer.tokens import Tokenizer, slices
@@ -26,6 +26,7 @@ from app.poe import faults, query
 from app.poe.client import Answer, PoeClient, QueryFailed
 from app.poe.events import Done, Error, Event, EventReader
 from app.poe.sse import EventStreamDecoder
+from app.structured import prompt
 from app.tools import ways
 from app.tools.ways import Way
 from app.turns import Turns
@@ -76,9 +77,9 @@ class Completions:
         def ask(conversation: Conversation) -> rounds.Answer:
             return self._ask(conversation, bot, key, trace, way)
 
-        choice = hosted.tool_choice
-        if choice.mode == "required" and ways.offered(hosted, way):
-            yield from rounds.judged(ask, hosted, lambda: RequiredCall(choice))
+        make_judge = _judge(hosted, way)
+        if make_judge is not None:
+            yield from rounds.judged(ask, hosted, make_judge)
         else:
             yield from ask(hosted)
 
@@ -89,6 +90,8 @@ class Completions:
         trace.rounds += 1
         turns = Turns()
         conversation = ways.prepare(asked, way, turns.give)
+        if not _must_call(asked, way):
+            conversation = prompt.prepare(conversation, may_call=bool(ways.offered(asked, way)))
         turns.give()
         segment, body = query.path_segment(bot), query.encode(conversation, turns.give)
         turns.give()
@@ -170,6 +173,18 @@ class Completions:
             tokens += count(piece)
             turns.give()
         return tokens
+
+
+def _must_call(asked: Conversation, way: Way) -> bool:
+    return asked.tool_choice.mode == "required" and bool(ways.offered(asked, way))
+
+
+def _judge(asked: Conversation, way: Way) -> Callable[[], Judge] | None:
+    """What makes a judge of each answer, if there is anything to judge."""
+    choice, wanted = asked.tool_choice, asked.response_format
+    if _must_call(asked, way):
+        return lambda: RequiredCall(choice)
+    return (lambda: FittingJson(wanted)) if wanted is not None else None
 
 
 def _call_id() -> str:

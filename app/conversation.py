@@ -92,10 +92,14 @@ class ToolChoice(Struct, frozen=True):
 
 
 class ResponseFormat(Struct, frozen=True):
-    """The answer must be JSON: any object, or what fits ``schema`` (a JSON Schema)."""
+    """The answer must be JSON: any object, or what fits ``schema`` (a JSON Schema).
+
+    ``param`` is the schema's path in the request, for errors; ``description`` says what the answer is for.
+    """
 
     schema: Mapping[str, Any] | bool | None = None
-    name: str | None = None
+    description: str | None = None
+    param: str | None = None
 
 
 class Conversation(Struct, frozen=True, kw_only=True):

@@ -113,6 +113,11 @@ def tool_call_missing(message: str) -> ApiError:
     return ApiError(502, message, "upstream_error", "tool_call_missing", param="tool_choice")
 
 
+def structured_output_failed(message: str) -> ApiError:
+    """502: JSON was asked for, and the bot gave none that fits, twice."""
+    return ApiError(502, message, "upstream_error", "structured_output_failed", param="response_format")
+
+
 def overloaded(message: str, retry_after: str | None = None) -> ApiError:
     """503: Poe, or the bot, is busy."""
     return ApiError(

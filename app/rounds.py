@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from app.answer.deltas import Delta, Failure, Finish, Reasoning, Usage
 from app.answer.judges import Judge, Refusal
 from app.conversation import Conversation, Message, Role, TextPart
+from app.turns import Turns
+
+_JUDGING_SECONDS = 2.0
 
 Answer = Generator[Sequence[Delta], None, None]
 
@@ -30,10 +33,13 @@ def judged(
         yield from first.pass_on(answer)
     if first.refusal is None:
         return
+    if first.refusal.request is None:
+        yield [Failure(first.refusal.error)]
+        return
     if first.has_reasoned:
         yield [Reasoning("\n\n")]
     second = _Round(make_judge(), first.spent)
-    with closing(ask(_shown(conversation, first.refusal))) as answer:
+    with closing(ask(_shown(conversation, first.refusal.answer, first.refusal.request))) as answer:
         yield from second.pass_on(answer)
     if second.refusal is not None:
         yield [Failure(second.refusal.error)]
@@ -60,7 +66,7 @@ class _Round:
             case Finish() as finish:
                 passed = self._judge.feed(batch[:-1])
                 self.spent += finish.usage
-                verdict = self._judge.verdict()
+                verdict = self._judge.verdict(finish.reason, Turns(_JUDGING_SECONDS).give)
                 if isinstance(verdict, Refusal):
                     self.refusal = verdict
                     return passed
@@ -71,8 +77,8 @@ class _Round:
                 return self._judge.feed(batch)
 
 
-def _shown(conversation: Conversation, refusal: Refusal) -> Conversation:
+def _shown(conversation: Conversation, answer: str, request: str) -> Conversation:
     """The conversation with the bot's answer, and what is to be said about it."""
-    answer = [Message(Role.ASSISTANT, [TextPart(refusal.answer)])] if refusal.answer.strip() else []
-    request = Message(Role.USER, [TextPart(refusal.request)])
-    return replace(conversation, messages=[*conversation.messages, *answer, request])
+    answered = [Message(Role.ASSISTANT, [TextPart(answer)])] if answer.strip() else []
+    asked = Message(Role.USER, [TextPart(request)])
+    return replace(conversation, messages=[*conversation.messages, *answered, asked])

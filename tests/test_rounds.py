@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app import rounds
 from app.answer.deltas import (
@@ -16,8 +16,8 @@ from app.answer.deltas import (
     ToolCallStart,
     Usage,
 )
-from app.answer.judges import RequiredCall
-from app.conversation import Conversation, Message, Role, TextPart, ToolChoice
+from app.answer.judges import FittingJson, Judge, RequiredCall
+from app.conversation import Conversation, Message, ResponseFormat, Role, TextPart, ToolChoice
 from app.errors import rate_limited
 
 USAGE = Usage(10, 2, 1)
@@ -41,7 +41,13 @@ class Bot:
             self.closed += 1
 
     def answer(self, choice: ToolChoice = ToolChoice("required")) -> list[Delta]:  # noqa: B008
-        batches = list(rounds.judged(self.ask, ASKED, lambda: RequiredCall(choice)))
+        return self.judged(lambda: RequiredCall(choice))
+
+    def json(self, schema: dict[str, object] | None = None) -> list[Delta]:
+        return self.judged(lambda: FittingJson(ResponseFormat(schema, param="s")))
+
+    def judged(self, make_judge: Callable[[], Judge]) -> list[Delta]:
+        batches = list(rounds.judged(self.ask, ASKED, make_judge))
         assert all(batches), "an empty batch says nothing"
         assert self.closed == len(self.asked)
         return [delta for batch in batches for delta in batch]
@@ -99,3 +105,63 @@ def test_closing_it_closes_the_query():
     next(answer)
     answer.close()
     assert bot.closed == 1
+
+
+# JSON that must fit.
+
+
+def test_only_the_json_leaves_and_reasoning_does_not_wait():
+    bot = Bot([[Reasoning("Hm")], [Text("Here: {")], [Text('"a": 1}')], [Text(" Well?"), finish()]])
+    assert bot.json() == [Reasoning("Hm"), Text('{"a": 1}'), finish()]
+
+
+def test_json_is_cut_the_same_however_it_comes():
+    said = 'Well: {"a": "\u00e9 {"}\n'
+    for width in range(1, len(said) + 1):
+        pieces = [[Text(said[start : start + width])] for start in range(0, len(said), width)]
+        assert Bot([*pieces, [finish()]]).json() == [Text('{"a": "\u00e9 {"}'), finish()]
+
+
+def test_json_that_is_begun_anew_is_the_new_one():
+    assert Bot([[Text('{"a": 1}'), Restart(), Text('{"b": 1}'), finish()]]).json() == [
+        *(Restart(), Text('{"b": 1}'), finish())
+    ]
+
+
+def test_the_second_json_takes_the_place_of_the_first():
+    bot = Bot([[Text("[]"), finish()]], [[Text('{"a": 1}'), finish()]])
+    assert bot.json() == [Text('{"a": 1}'), Finish("stop", USAGE + USAGE)]
+    answer, request = bot.asked[1].messages[-2:]
+    assert (answer.role, answer.text) == (Role.ASSISTANT, "[]")
+    assert '$: it must be of type "object"' in request.text
+
+
+def test_the_longest_json_is_the_one_that_is_told_of():
+    schema = {"type": "object", "required": ["name"]}
+    bot = Bot([[Text('As in [1]: {"nome": "x"} {}'), finish()]], [[Text("{}"), finish()]])
+    (failure,) = bot.json(schema)
+    assert isinstance(failure, Failure)
+    assert (failure.error.status, failure.error.code) == (502, "structured_output_failed")
+    assert '"name" is missing' in failure.error.message
+    assert '$: "name" is missing' in bot.asked[1].messages[-1].text
+
+
+def test_a_call_lets_all_go():
+    bot = Bot([[Text("Let me.")], [*CALL, finish("tool_calls")]])
+    assert bot.json() == [Text("Let me."), *CALL, finish("tool_calls")]
+
+
+def test_what_was_cut_leaves_as_it_is():
+    assert Bot([[Text('Well: {"a'), finish("length")]]).json() == [Text('Well: {"a'), finish("length")]
+
+
+def test_a_check_that_takes_too_long_is_no_reason_to_ask_again():
+    bot = Bot([[Text(f'"{"a" * 200}b"'), finish()]])
+    (failure,) = bot.json({"pattern": "^(a|aa)+$"})
+    assert isinstance(failure, Failure)
+    assert (failure.error.status, failure.error.param, len(bot.asked)) == (400, "s", 1)
+
+
+def test_an_answer_without_end_is_not_searched():
+    bot = Bot([[Text("{}" + " " * 4_000_000), finish()]], [[Text("{}"), finish()]])
+    assert bot.json() == [Text("{}"), Finish("stop", USAGE + USAGE)]

@@ -7,24 +7,28 @@ then asks once more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from app.answer.deltas import Delta, Restart, Text, ToolCallStart
-from app.conversation import ToolChoice
-from app.errors import ApiError, tool_call_missing
+from app.conversation import ResponseFormat, ToolChoice
+from app.errors import ApiError, invalid_request, structured_output_failed, tool_call_missing
+from app.structured import extraction, prompt, validation
+
+_JSON_LIMIT = 4_000_000  # characters of an answer that is searched for JSON
 
 
 class Refusal(Struct, frozen=True):
     """An answer that may not leave, and what it said.
 
-    ``request`` is for the bot, to try again; ``error`` for the client, if that is in vain.
+    ``request`` is for the bot, to try again, if that makes sense; ``error`` for the client, if it is in
+    vain.
     """
 
     answer: str
-    request: str
+    request: str | None
     error: ApiError
 
 
@@ -35,8 +39,11 @@ class Judge(Protocol):
         """Take a batch; what of the answer may leave already."""
         ...
 
-    def verdict(self) -> Sequence[Delta] | Refusal:
-        """The answer is over: what was held back, or why it may not leave."""
+    def verdict(self, finish_reason: str, give_turn: Callable[[], None]) -> Sequence[Delta] | Refusal:
+        """The answer is over: what was held back, or why it may not leave.
+
+        ``give_turn`` is called between pieces of work. It raises ``TimeoutError`` when that takes too long.
+        """
         ...
 
 
@@ -73,11 +80,69 @@ class RequiredCall(_UntilCalled):
         super().__init__()
         self._wanted = f"the tool {choice.name}" if choice.name else "one of the tools"
 
-    def verdict(self) -> Sequence[Delta] | Refusal:
+    def verdict(
+        self,
+        finish_reason: str,  # noqa: ARG002 - a call that was not made is none
+        give_turn: Callable[[], None],  # noqa: ARG002 - there is little to do
+    ) -> Sequence[Delta] | Refusal:
         if self._has_called:
             return []
         return Refusal(
             self._text,
             f"You have not called {self._wanted}. Call it now, as you were told to, and say nothing else.",
             tool_call_missing(f"The bot was asked twice to call {self._wanted}, and did not."),
+        )
+
+
+class FittingJson(_UntilCalled):
+    """Wants JSON of a certain form, or a call. What leaves is the JSON alone, as it was written.
+
+    An answer that was cut (``length``) leaves as it is: it can only be half of what was asked for.
+    """
+
+    def __init__(self, wanted: ResponseFormat) -> None:
+        super().__init__()
+        self._wanted = wanted
+
+    def verdict(self, finish_reason: str, give_turn: Callable[[], None]) -> Sequence[Delta] | Refusal:
+        if self._has_called:
+            return []
+        if finish_reason == "length":
+            return self._held
+        try:
+            found = self._found(give_turn)
+        except TimeoutError:
+            return Refusal(self._text, None, self._too_long())
+        if isinstance(found, extraction.Value):
+            return [Text(found.text)]
+        error = structured_output_failed(
+            f"The bot was asked twice for JSON, and gave none that fits. {found}"
+        )
+        return Refusal(self._text, prompt.ask_again(self._wanted, found), error)
+
+    def _found(self, give_turn: Callable[[], None]) -> extraction.Value | str:
+        """The first value that fits; else what is wrong with the longest one, or that there is none."""
+        text = self._text
+        if len(text) > _JSON_LIMIT:
+            return f"It is longer than {_JSON_LIMIT} characters."
+        longest, reason = 0, "There is no JSON in it that is whole."
+        for value in extraction.values(text, give_turn):
+            misfit = self._misfit(value, give_turn)
+            if misfit is None:
+                return value
+            if len(value.text) > longest:
+                longest, reason = len(value.text), f"It does not fit: {misfit}."
+        return reason
+
+    def _misfit(self, value: extraction.Value, give_turn: Callable[[], None]) -> str | None:
+        if self._wanted.schema is not None:
+            return validation.misfit(self._wanted.schema, value.content, give_turn)
+        return None if isinstance(value.content, dict) else '$: it must be of type "object"'
+
+    def _too_long(self) -> ApiError:
+        if self._wanted.schema is None:
+            return structured_output_failed("To find the JSON in the bot's answer takes too long.")
+        return invalid_request(
+            "To check the bot's answer against the schema takes too long: make the schema simpler.",
+            self._wanted.param,
         )

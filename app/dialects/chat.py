@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, assert_never
 from msgspec import Meta, Struct
 
 from app.conversation import AttachmentPart, Conversation, Message, ResponseFormat, Role, TextPart, ToolCall
-from app.dialects import bodies, chat_tools, parameters
+from app.dialects import bodies, chat_tools, parameters, schemas
 from app.errors import invalid_request
 
 # The request, as far as its types are checked.
@@ -84,7 +84,7 @@ class _ObjectFormat(Struct, tag_field="type", tag="json_object"):
 
 class _NamedSchema(Struct):
     schema: dict[str, Any] | bool
-    name: str | None = None
+    description: str | None = None
 
 
 class _SchemaFormat(Struct, tag_field="type", tag="json_schema"):
@@ -178,7 +178,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
         tools=offer.tools,
         tool_choice=offer.choice,
         parallel_tool_calls=offer.parallel,
-        response_format=_response_format(request),
+        response_format=_response_format(request, give_turn),
     )
     include_usage = bool(request.stream_options and request.stream_options.include_usage)
     return ChatRequest(conversation, bool(request.stream), include_usage, offer.as_functions)
@@ -190,10 +190,12 @@ def _offer(request: _Request) -> chat_tools.Offer:
     return chat_tools.offer(request.tools, request.tool_choice, parallel=request.parallel_tool_calls)
 
 
-def _response_format(request: _Request) -> ResponseFormat | None:
+def _response_format(request: _Request, give_turn: Callable[[], None]) -> ResponseFormat | None:
     match request.response_format:
         case _SchemaFormat(named):
-            return ResponseFormat(named.schema, named.name)
+            path = "response_format.json_schema.schema"
+            schemas.check(named.schema, path, give_turn)
+            return ResponseFormat(named.schema, named.description, path)
         case _ObjectFormat():
             return ResponseFormat()
         case _:

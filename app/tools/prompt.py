@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
-from app.conversation import Message, Role, TextPart, Tool, ToolChoice
+from app.conversation import Tool, ToolChoice
 from app.tools import writing
 
 _NOTATION = """# Tools
@@ -41,23 +40,6 @@ _VALUES = {
     "object": "{}",
     "null": "null",
 }
-
-
-def added(
-    messages: Sequence[Message], tools: Sequence[Tool], choice: ToolChoice, *, parallel: bool
-) -> list[Message]:
-    """The messages with the tools told at the end of the system message with which they begin.
-
-    If there is none, it is added.
-    """
-    told = TextPart(tell(tools, choice, parallel=parallel))
-    begun = next(
-        (index for index, each in enumerate(messages) if each.role is not Role.SYSTEM), len(messages)
-    )
-    if not begun:
-        return [Message(Role.SYSTEM, [told]), *messages]
-    last = messages[begun - 1]
-    return [*messages[: begun - 1], replace(last, parts=[*last.parts, told]), *messages[begun:]]
 
 
 def tell(tools: Sequence[Tool], choice: ToolChoice, *, parallel: bool) -> str:

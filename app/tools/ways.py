@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
+from app import instructions
 from app.conversation import Conversation, Tool
 from app.tools import history, prompt
 
@@ -49,5 +50,5 @@ def prepare(
     messages = history.written(messages, give_turn)
     if tools:
         choice, parallel = conversation.tool_choice, conversation.parallel_tool_calls
-        messages = prompt.added(messages, tools, choice, parallel=parallel)
+        messages = instructions.added(messages, prompt.tell(tools, choice, parallel=parallel))
     return replace(conversation, tools=(), messages=messages)

@@ -206,7 +206,11 @@ def test_tools_win_over_functions():
         ({"type": "json_object"}, ResponseFormat()),
         (
             {"type": "json_schema", "json_schema": {"name": "n", "schema": {"a": 1}, "strict": True}},
-            ResponseFormat({"a": 1}, "n"),
+            ResponseFormat({"a": 1}, None, "response_format.json_schema.schema"),
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": True, "description": "d"}},
+            ResponseFormat(True, "d", "response_format.json_schema.schema"),
         ),
     ],
 )

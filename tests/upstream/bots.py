@@ -139,6 +139,36 @@ class Reluctant(Caller):
         return request.query[-1].content.startswith("You have not called")
 
 
+class Reciter(fp.PoeBot):
+    """Answers with what the user's last message asks for between two lines of ``====``, to the letter.
+
+    Asked once more, it goes on to what stands between the next two. Thinks first.
+    """
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
+        asked = [message.content for message in request.query if message.role == "user"]
+        _, *answers, _ = asked[0].split("\n====\n")
+        yield fp.PartialResponse(text="*Thinking...*\n\n> Hm.\n\n")
+        answer = answers[min(len(asked), len(answers)) - 1]
+        for start in range(0, len(answer), 7):
+            yield fp.PartialResponse(text=answer[start : start + 7])
+
+
+class JsonArtist(_Bot):
+    """Revises its JSON, and appends a file to it."""
+
+    replies = (
+        fp.PartialResponse(text='{"name": "dra', is_replace_response=True),
+        fp.PartialResponse(text='{"name": "cat"}', is_replace_response=True),
+        fp.PartialResponse(
+            text="",
+            attachment=fp.Attachment(
+                url="https://pfst.cf2.poecdn.net/base/image/cat", content_type="image/png", name="cat.png"
+            ),
+        ),
+    )
+
+
 class NativeCaller(fp.PoeBot):
     """Calls its tools in ``json`` events, two at once, whether it was told of any or not."""
 
@@ -216,7 +246,7 @@ class PoeServer:
         self.slow = Slow("/bot/slow")
         plain = (
             *(Echo, Counter, Thinker, Artist, Progress, Jsonic, Broke, TooLong, Limited, Halfway, Crashing),
-            *(NativeEcho, Caller, Inventor, Reluctant, NativeCaller),
+            *(NativeEcho, Caller, Inventor, Reluctant, Reciter, JsonArtist, NativeCaller),
         )
         bots = [kind(path=f"/bot/{kind.__name__}") for kind in plain]
         locked = Counter(path="/bot/locked", access_key=self.LOCKED_KEY)
