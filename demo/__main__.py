@@ -141,6 +141,10 @@ def _is_ready(gateway: subprocess.Popen[bytes], settings: Mapping[str, str]) -> 
     return False
 
 
+_FORMAT = (
+    ', "response_format": {"type": "json_schema", "json_schema": {"name": "book", "schema": '
+    '{"type": "object", "properties": {"title": {"type": "string"}, "year": {"type": "integer"}}}}}'
+)
 _TOOLS = ', "tools": [{"type": "function", "function": {"name": "get_time"}}]'
 
 
@@ -165,6 +169,8 @@ Any key will do. Poe's part is played by {poe}. Ctrl-C stops both.
 {_ask(gateway, "Mirror", "What do you see?", more=', "thinking_budget": 1024')}
 
 {_ask(gateway, "ToolUser", "What time is it?", more=_TOOLS)}
+
+{_ask(gateway, "JsonWriter", "Which book?", more=_FORMAT)}
 
 {_ask(gateway, "Viewer", _LOOK)}
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterable, Sequence
+from functools import reduce
+from operator import getitem
 from typing import Any, ClassVar
 
 import fastapi_poe as fp
@@ -195,6 +197,41 @@ class NativeToolUser(DemoBot):
             yield fp.PartialResponse(text="No tool reached me, so I can only talk.")
 
 
+class JsonWriter(DemoBot):
+    """Answers as the system message says, with JSON that fits the schema; but in a fence, and talks."""
+
+    about = "answers with JSON that fits your response_format, and talks; the gateway gives the JSON alone"
+
+    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[fp.PartialResponse]:
+        if "# Answer format" not in request.query[0].content:
+            yield fp.PartialResponse(text="No format reached me, so I can only talk.")
+            return
+        yield fp.PartialResponse(text="Sure, here it is:\n\n```json\n")
+        written = json.dumps(self.written(request), ensure_ascii=False, indent=2)
+        for line in written.splitlines(keepends=True):
+            yield fp.PartialResponse(text=line)
+            await asyncio.sleep(PAUSE_SECONDS)
+        yield fp.PartialResponse(text="\n```\n\nAnything else?")
+
+    def written(self, request: fp.QueryRequest) -> object:
+        """Something that fits the schema in the system message, if there is one."""
+        told = re.search(r"JSON Schema:\n\n(.*)", request.query[0].content)
+        if told is None:
+            return {"question": request.query[-1].content}
+        schema = json.loads(told[1])
+        return _fitting(schema, schema)
+
+
+class CarelessWriter(JsonWriter):
+    """Does so only when it is told what was wrong."""
+
+    about = "does so only when it is asked again; first it answers what does not fit"
+
+    def written(self, request: fp.QueryRequest) -> object:
+        is_asked_again = request.query[-1].content.startswith("Your answer is not accepted.")
+        return super().written(request) if is_asked_again else ["not", "what", "you", "want"]
+
+
 class Slow(DemoBot):
     """Is silent in the middle of its answer."""
 
@@ -261,7 +298,8 @@ class Crashing(DemoBot):
 
 
 BOTS: tuple[type[DemoBot], ...] = (
-    *(Echo, Mirror, Viewer, Thinker, Artist, Progress, ToolUser, NativeToolUser, Slow, Private),
+    *(Echo, Mirror, Viewer, Thinker, Artist, Progress, ToolUser, NativeToolUser),
+    *(JsonWriter, CarelessWriter, Slow, Private),
     *(NoPoints, TooLong, RateLimited, Crashing),
 )
 
@@ -294,6 +332,28 @@ def _value(schema: Any) -> object:
     """Something of the type that a parameter's schema names."""
     values = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
     return values.get(schema.get("type"), "demo")
+
+
+def _fitting(schema: Any, root: Any) -> Any:
+    """Something that fits ``schema``, as far as a bot needs to see to that which is not one."""
+    if schema is True:
+        return "demo"
+    if "$ref" in schema:
+        return _fitting(reduce(getitem, schema["$ref"].split("/")[1:], root), root)
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        if keyword in schema:
+            return _fitting(schema[keyword][0], root)
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", schema.get("enum", [None])[0])
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    kind = kind if isinstance(kind, str) else kind[0]
+    if kind == "object":
+        return {name: _fitting(each, root) for name, each in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [_fitting(schema.get("items", True), root)] * max(1, schema.get("minItems", 1))
+    if kind in ("integer", "number"):
+        return max(1, schema.get("minimum", 1))
+    return {"boolean": True, "null": None}.get(kind, "demo".ljust(schema.get("minLength", 0), "."))
 
 
 def _call(function: Any) -> list[dict[str, object]]:

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from demo.bots import BOTS, SLOW_SECONDS
-from tests.gateway import ROOT, environment, events_in, eventually, free_port
+from tests.gateway import ROOT, content_of, environment, events_in, eventually, free_port, message_of
 from tests.upstream.scripted import LIMIT
 
 _AUTHORIZATION = {"Authorization": "Bearer demo"}
@@ -133,7 +133,7 @@ def test_it_tells_of_every_bot(demo: Demo) -> None:
 def test_every_command_that_it_prints_works(demo: Demo) -> None:
     printed = demo.output.partition("Try, from another terminal")[2].replace("\\\n", " ")
     commands = re.findall(r"^ *(curl .*)$", printed, re.MULTILINE)
-    assert len(commands) == 9
+    assert len(commands) == 10
     for command in commands:
         arguments = shlex.split(command)
         done = subprocess.run(
@@ -218,6 +218,38 @@ def test_a_tool_user_calls_and_tells(demo: Demo, bot: str, city: str) -> None:
     result = {"role": "tool", "tool_call_id": call["id"], "content": "sunny"}
     messages = [{"role": "user", "content": "weather?"}, called, result]
     eventually(lambda: demo.says(bot, messages=messages, tools=[TOOL])["content"] == "The tool says: sunny")
+
+
+def fitting(schema: object) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "minLength": 6},
+        "kind": {"enum": ["novel", "play"]},
+        "parts": {"type": "array", "items": {"$ref": "#/$defs/part"}, "minItems": 2},
+    },
+    "required": ["title", "kind", "parts"],
+    "additionalProperties": False,
+    "$defs": {"part": {"anyOf": [{"type": ["integer", "null"], "minimum": 3}, {"type": "null"}]}},
+}
+
+
+@pytest.mark.parametrize("bot", ["JsonWriter", "CarelessWriter"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_json_writer_writes_what_fits(demo: Demo, bot: str, stream: bool) -> None:
+    response = demo.ask(bot, response_format=fitting(SCHEMA), stream=stream)
+    content = content_of(events_in(response.content)) if stream else message_of(response)["content"]
+    assert json.loads(content) == {"title": "demo..", "kind": "novel", "parts": [3, 3]}
+    assert content.startswith("{")
+
+
+def test_a_json_writer_writes_any_object_or_talks(demo: Demo) -> None:
+    content = demo.says("JsonWriter", response_format={"type": "json_object"})["content"]
+    assert json.loads(content) == {"question": "one two"}
+    assert demo.says("JsonWriter")["content"] == "No format reached me, so I can only talk."
 
 
 def test_slow_is_bridged_by_heartbeats(demo: Demo) -> None:
