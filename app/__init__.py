@@ -11,15 +11,16 @@ from pathlib import Path
 
 from flask import Flask
 
+from app import coordination
 from app.admin import access, assets, page
 from app.api import chat, health, models, requests
-from app.attachments.cache import UploadCache
+from app.attachments.cache import FileUploadCache, UploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
+from app.attachments.redis_cache import RedisUploadCache
 from app.completion import Completions
+from app.coordination import Coordination
 from app.coordination.counts import FileCounts
-from app.coordination.once import FileOnce
-from app.coordination.slots import FileSlots, NoLimit, Slots
 from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
 from app.poe.client import PoeClient
@@ -42,8 +43,9 @@ def create_app(settings: Settings) -> Flask:
     client = PoeClient(settings, ReadWaiter)
     catalog = Catalog(partial(fetch, client), time.monotonic, settings.models_cache_seconds)
     uploads = Uploads(settings, ReadWaiter)
-    hosting = _hosting(uploads, settings)
-    completions = Completions(client, hosting, o200k(), _slots(settings))
+    shared = coordination.connect(settings, lines)
+    hosting = _hosting(uploads, shared, settings)
+    completions = Completions(client, hosting, o200k(), shared.slots)
     lifecycle = Lifecycle()
     requests.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
@@ -70,19 +72,12 @@ def _add_panel(app: Flask, settings: Settings) -> None:
     app.register_blueprint(page.create_blueprint(guard, static, _ROOT / "templates"))
 
 
-def _hosting(uploads: Uploads, settings: Settings) -> Hosting:
-    counters, folder = Counters(), settings.config_dir
-    cache = UploadCache(
-        folder / "url_cache",
-        settings.url_cache_size_mb * _MEGABYTE,
-        settings.url_cache_ttl_seconds,
-        settings.workers,
-        counters,
-    )
+def _hosting(uploads: Uploads, shared: Coordination, settings: Settings) -> Hosting:
+    counters = Counters()
     return Hosting(
         uploads,
-        cache,
-        FileOnce(folder / ".uploading"),
+        _cache(shared, counters, settings),
+        shared.once,
         run_together,
         counters,
         lines=lines(settings.upload_concurrency),
@@ -91,7 +86,7 @@ def _hosting(uploads: Uploads, settings: Settings) -> Hosting:
     )
 
 
-def _slots(settings: Settings) -> Slots:
-    if settings.rate_limit_ms == 0:
-        return NoLimit()
-    return FileSlots(settings.config_dir / ".next_slot", settings.rate_limit_ms / 1000)
+def _cache(shared: Coordination, counters: Counters, settings: Settings) -> UploadCache:
+    limit, ttl = settings.url_cache_size_mb * _MEGABYTE, settings.url_cache_ttl_seconds
+    local = FileUploadCache(settings.config_dir / "url_cache", limit, ttl, settings.workers, counters)
+    return RedisUploadCache(shared.link, ttl, local) if shared.link and limit else local

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app import redis_url
 from app.cores import usable_cores
 
 DEFAULT_ADMIN_PASSWORD = "123456"  # noqa: S105 - the published default, warned about at the start
@@ -106,6 +107,10 @@ def _endpoint_url() -> Kind:
     return _text(_HTTP_URL, _is_http_url)
 
 
+def _redis(text: str) -> str | None:
+    return redis_url.checked(text) if text else None
+
+
 def _writable_folder(text: str) -> Path:
     """The folder, made if it is not there; ``ValueError`` if it cannot be made or written."""
     folder = Path(text)
@@ -140,10 +145,12 @@ class _Variable:
     default: str
     kind: Kind
     says: str
+    is_secret: bool = False  # it is never shown
 
 
-def _setting(name: str, default: str, kind: Kind, says: str) -> Any:
-    return field(metadata={"variable": _Variable(name, default, kind, says)})
+def _setting(name: str, default: str, kind: Kind, says: str, *, is_secret: bool = False) -> Any:
+    variable = _Variable(name, default, kind, says, is_secret)
+    return field(metadata={"variable": variable}, repr=not is_secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +185,7 @@ class Settings:
         DEFAULT_ADMIN_PASSWORD,
         _text("any text", lambda _: True),
         "Password of the panel at /admin. Change it.",
+        is_secret=True,
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
         "TRUSTED_PROXIES",
@@ -197,6 +205,14 @@ class Settings:
         Kind(_writable_folder, "a folder that exists or can be made, and can be written"),
         "Where models.yaml and the caches live.",
     )
+    redis_url: str | None = _setting(
+        "REDIS_URL",
+        "",
+        Kind(_redis, "a redis://, rediss:// or unix:// address"),
+        "A Redis through which several machines share the rate limit and what was uploaded. "
+        "Without it the workers of one machine share by files.",
+        is_secret=True,
+    )
     max_request_size: int = _setting(
         "MAX_REQUEST_SIZE", "1073741824", _whole_number(1, 2**40),
         "Largest request body in bytes, counted after unpacking; over it the answer is 413.",
@@ -211,7 +227,7 @@ class Settings:
     )  # fmt: skip
     url_cache_size_mb: int = _setting(
         "URL_CACHE_SIZE_MB", "100", _whole_number(0, 2**20),
-        "Room for remembered uploads on disk (in url_cache in CONFIG_DIR), 0 = off.",
+        "Room for remembered uploads on disk (url_cache in CONFIG_DIR; Redis has its own bound), 0 = off.",
     )  # fmt: skip
     poe_base_url: str = _setting(
         "POE_BASE_URL",
@@ -306,7 +322,7 @@ def _read(variable: _Variable, environ: Mapping[str, str]) -> Any:
     try:
         return variable.kind.parse(text.strip())
     except ValueError:
-        shown = "(hidden)" if "PASSWORD" in variable.name else repr(text)
+        shown = "(hidden)" if variable.is_secret else repr(text)
         raise SettingsError(
             f"{variable.name}={shown} cannot be used: allowed is {variable.kind.allowed}"
         ) from None

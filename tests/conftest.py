@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.gateway import KEY, WORDS, Gateway
+from tests.redis_server import RedisServer
 from tests.upstream.scripted import ScriptedUpstream
 
 if TYPE_CHECKING:
@@ -120,3 +121,17 @@ def impatient_gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGat
     return start_shared_gateway(
         upstream.url, CONNECT_TIMEOUT_SECONDS="1", FIRST_BYTE_TIMEOUT_SECONDS="1", IDLE_TIMEOUT_SECONDS="1"
     )
+
+
+@pytest.fixture(scope="session")
+def redis_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_server(redis_session: RedisServer) -> RedisServer:
+    """A Redis with nothing in it."""
+    redis_session.client.flushall()
+    return redis_session

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from tests.gateway import GUNICORN, LIMIT, ROOT, Gateway, environment, free_port, message_of
 from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
 
@@ -48,6 +49,39 @@ def test_a_folder_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Pa
     line = refusal(tmp_path, CONFIG_DIR=path)
     assert "CONFIG_DIR" in line
     assert path in line
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("hidden", "http://:hidden@localhost", "redis://", "redis://:hidden@", "redis://:hidden@host:port"),
+        *("redis://:hidden@host:70000", "redis://:hidden@host:0", "redis://:hidden@host/name"),
+        *("redis://:hidden@host/1/2", "redis://:hidden@host?socket_timeout=9", "redis://:hidden@host?db=x"),
+        *("redis://:hidden@host?ssl_ca_certs=/x", "redis://:hidden@ho st", "redis://:hid#den@host"),
+        *("rediss://:hidden@host?ssl_ca_certs=/not/there", "rediss://:hidden@host?ssl_cert_reqs=maybe"),
+        *("unix://", "unix://host/path?password=hidden", "unix:///path?password=hidden&db=-1"),
+    ],
+)
+def test_an_address_of_redis_that_cannot_be_used_is_refused_and_not_shown(tmp_path: Path, value: str) -> None:
+    line = refusal(tmp_path, REDIS_URL=value)
+    assert line.startswith("poe2openai: REDIS_URL=(hidden) cannot be used: allowed is a redis://")
+    assert "hid#den" not in line.replace("(hidden)", "")
+    assert "hidden" not in line.replace("(hidden)", "")
+
+
+def test_addresses_of_redis_that_can_be_used(tmp_path: Path) -> None:
+    certificates = tmp_path / "ca.pem"
+    certificates.write_text("certificates")
+    for url in (
+        *("redis://localhost", "redis://localhost/", "redis://127.0.0.1:6379/1", "redis://[::1]:6379"),
+        *("redis://:p%40ss@redis:6379/15", "rediss://user:pass@host:1?db=2", "redis://host?db=3"),
+        *(f"rediss://host?ssl_ca_certs={certificates}", "rediss://host?ssl_cert_reqs=none"),
+        *("unix:///run/redis.sock", "unix:///run/redis.sock?db=1&password=p%40ss"),
+    ):
+        settings = Settings.load({"CONFIG_DIR": str(tmp_path), "REDIS_URL": url})
+        assert settings.redis_url == url
+        assert url not in repr(settings)
+    assert Settings.load({"CONFIG_DIR": str(tmp_path)}).redis_url is None
 
 
 def test_gunicorn_by_itself_refuses_as_well(tmp_path: Path) -> None:

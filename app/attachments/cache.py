@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, TypeVar
 
 import msgspec
 from cachelib import FileSystemCache
@@ -28,7 +28,7 @@ from app.attachments.counters import Counters
 from app.logs import logger
 from app.turns import Turns
 
-_ENTRY_LIMIT = 65536  # bytes; a longer file is none of ours
+ENTRY_LIMIT = 65536  # bytes; what is longer is none of ours
 _EXPIRY_SIZE = 4  # bytes, with which cachelib begins its files
 _RENEWALS = 50  # in the life of an entry that is used all the time
 _ROOM_KEPT = 0.9  # of the bound, after the oldest entries have gone
@@ -40,6 +40,9 @@ _FOLDER_MODE = 0o700
 _BLOCK = 512  # bytes; the unit of st_blocks
 
 
+Data = TypeVar("Data")
+
+
 class Entry(Struct, frozen=True):
     """An upload: its URL on Poe's CDN, what Poe takes it for, and what its first sender called it."""
 
@@ -47,14 +50,38 @@ class Entry(Struct, frozen=True):
     content_type: str
     name: str
 
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("https://", "http://")):
+            raise ValueError("no address of the web")
+
+
+class UploadCache(Protocol):
+    """Entries by key, which are forgotten when they were not used for some time. Never fails."""
+
+    def get(self, key: str) -> Entry | None:
+        """The entry of ``key``, which by that lives on."""
+        ...
+
+    def set(self, key: str, entry: Entry) -> None:
+        """Remember ``entry``, and forget others if there is no room."""
+        ...
+
+
+def decoded(content: bytes, kind: type[Data]) -> Data | None:
+    """What was stored as JSON, or ``None`` for anything else that a cache may hold."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
 
 class _Stored(Struct, frozen=True):
     entry: Entry
     expires: float  # seconds since 1970
 
 
-class UploadCache:
-    """Entries by key, shared by ``workers`` processes.
+class FileUploadCache:
+    """Entries by key, shared by ``workers`` processes of one machine.
 
     An entry is forgotten ``ttl`` seconds after it was last used, or before, when the folder has come
     to ``limit`` bytes: then those go first that were not used for longest. A limit of 0 turns it off.
@@ -71,7 +98,6 @@ class UploadCache:
         self._warned_at = -math.inf
 
     def get(self, key: str) -> Entry | None:
-        """The entry of ``key``, which by that lives for another ``ttl`` seconds."""
         stored: _Stored | None = self._files.get(key) if self._limit else None
         left = stored.expires - time.time() if stored else 0.0
         if stored is None or left <= 0:
@@ -81,7 +107,6 @@ class UploadCache:
         return stored.entry
 
     def set(self, key: str, entry: Entry) -> None:
-        """Remember ``entry``, and forget others if there is no room."""
         if not self._limit:
             return
         self._unmeasured += self._store(key, entry)
@@ -140,12 +165,7 @@ class _Json(FileSystemSerializer):
         f.write(msgspec.json.encode(value))
 
     def load(self, f: IO[bytes]) -> _Stored | None:
-        """What was stored, or ``None`` for anything else that a file may hold."""
-        try:
-            stored = msgspec.json.decode(f.read(), type=_Stored)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-        return stored if stored.entry.url.startswith(("https://", "http://")) else None
+        return decoded(f.read(), _Stored)
 
 
 class _Files(FileSystemCache):
@@ -187,7 +207,7 @@ class _Files(FileSystemCache):
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-                content = os.read(descriptor, _ENTRY_LIMIT) if is_file else b""
+                content = os.read(descriptor, ENTRY_LIMIT) if is_file else b""
             finally:
                 os.close(descriptor)
         except FileNotFoundError:

@@ -17,16 +17,20 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 _NANOSECONDS = 1_000_000_000
-_ABSURD_INTERVALS = 10_000  # nobody queues that far ahead
-_ABSURD_SECONDS = 600
-_HOLES = 1000  # slots given back that are remembered
+ABSURD_INTERVALS = 10_000  # nobody queues that far ahead
+ABSURD_SECONDS = 600
+HOLES = 1000  # slots given back that are remembered
 
 
 class Slot(NamedTuple):
-    """A reserved slot: ``seconds`` away when it was reserved, at ``start`` on the clock that is shared."""
+    """A reserved slot: ``seconds`` away when it was reserved, at ``start`` on the clock that is shared.
+
+    ``is_local``: it was reserved on this machine alone, in place of a queue that is shared with others.
+    """
 
     seconds: float
     start: int = 0
+    is_local: bool = False
 
 
 class Slots(Protocol):
@@ -62,7 +66,7 @@ class FileSlots:
     def __init__(self, path: Path, interval: float) -> None:
         self._path = path
         self._interval = round(interval * _NANOSECONDS)
-        self._horizon = max(self._interval * _ABSURD_INTERVALS, _ABSURD_SECONDS * _NANOSECONDS)
+        self._horizon = max(self._interval * ABSURD_INTERVALS, ABSURD_SECONDS * _NANOSECONDS)
 
     def reserve(self) -> Slot:
         with self._locked() as descriptor:
@@ -93,7 +97,7 @@ class FileSlots:
         """The clock, the next free slot, and those given back that are still ahead."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         values = array("Q")
-        stored = os.pread(descriptor, (1 + _HOLES) * values.itemsize, 0)
+        stored = os.pread(descriptor, (1 + HOLES) * values.itemsize, 0)
         values.frombytes(stored[: len(stored) // values.itemsize * values.itemsize])
         free_from, *holes = values or [0]
         if free_from > now + self._horizon:
@@ -101,6 +105,6 @@ class FileSlots:
         return now, free_from, {hole for hole in holes if now < hole < free_from}
 
     def _write(self, descriptor: int, free_from: int, holes: set[int]) -> None:
-        values = array("Q", [free_from, *sorted(holes)[-_HOLES:]])
+        values = array("Q", [free_from, *sorted(holes)[-HOLES:]])
         os.pwrite(descriptor, values.tobytes(), 0)
         os.ftruncate(descriptor, len(values) * values.itemsize)

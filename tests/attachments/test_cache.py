@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from app.attachments import cache as module
-from app.attachments.cache import Entry, UploadCache, size_on_disk
+from app.attachments.cache import Entry, FileUploadCache, size_on_disk
 from app.attachments.counters import Counters
 
 MEGABYTE = 1024 * 1024
@@ -48,8 +48,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "url_cache"
 
 
-def make(folder: Path, limit: int = MEGABYTE, ttl: int = 100, workers: int = 1) -> UploadCache:
-    return UploadCache(folder, limit, ttl, workers, Counters())
+def make(folder: Path, limit: int = MEGABYTE, ttl: int = 100, workers: int = 1) -> FileUploadCache:
+    return FileUploadCache(folder, limit, ttl, workers, Counters())
 
 
 def only_file(folder: Path) -> Path:
@@ -265,7 +265,7 @@ def test_what_was_not_used_for_longest_goes_first(folder: Path, clock: Clock) ->
 
 def test_evictions_are_counted(folder: Path) -> None:
     counters = Counters()
-    cache = UploadCache(folder, MEGABYTE, 100, 1, counters)
+    cache = FileUploadCache(folder, MEGABYTE, 100, 1, counters)
     for number in range(600):
         cache.set(f"key{number}", ENTRY)
     assert counters.evictions == 600 - len(list(folder.iterdir()))

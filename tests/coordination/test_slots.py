@@ -7,22 +7,23 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from app.coordination.slots import FileSlots, NoLimit, Slots
+from tests.coordination.places import Place
 
 INTERVAL = 0.25
 
 Make = Callable[[], Slots]
 
 
-@pytest.fixture(params=["file"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+@pytest.fixture
+def make(place: Place) -> Make:
     """Makes slots that are shared with all others that it makes."""
-    kinds: dict[str, Make] = {"file": lambda: FileSlots(tmp_path / "next_slot", INTERVAL)}
-    return kinds[request.param]
+    return lambda: place.slots(INTERVAL)
 
 
 def test_the_first_slot_is_now(make: Make) -> None:
@@ -62,22 +63,17 @@ def test_who_stands_behind_a_leaver_keeps_its_slot(make: Make) -> None:
     assert slots.reserve().start == behind.start + (behind.start - leaver.start)
 
 
-def test_processes_never_share_a_slot(tmp_path: Path) -> None:
-    path = tmp_path / "next_slot"
-    far_apart = 1.0  # so that all of them wait, and the slots are told by the file's value alone
+def test_processes_never_share_a_slot(place: Place) -> None:
+    far_apart = 1.0  # so that all of them wait
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        counts = pool.starmap(reserve_many, [(path, far_apart, 25)] * 4)
-    began = min(began for began, _ in counts)
-    last = int.from_bytes(path.read_bytes()[:8], sys.byteorder)
-    assert sum(waited for _, waited in counts) == 99
-    assert last - began >= 100 * far_apart * 1_000_000_000
+        starts = sorted(chain(*pool.starmap(reserve_many, [(place, far_apart, 25)] * 4)))
+    assert [each - starts[0] for each in starts] == [number * place.ticks for number in range(100)]
 
 
-def reserve_many(path: Path, interval: float, count: int) -> tuple[int, int]:
-    """Reserve ``count`` slots: when that began, in nanoseconds, and how many were not for now."""
-    began = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    slots = FileSlots(path, interval)
-    return began, sum(slots.reserve().seconds > 0 for _ in range(count))
+def reserve_many(place: Place, interval: float, count: int) -> list[int]:
+    """Reserve ``count`` slots: their starts."""
+    slots = place.slots(interval)
+    return [slots.reserve().start for _ in range(count)]
 
 
 def test_a_value_absurdly_far_ahead_does_not_count(tmp_path: Path) -> None:

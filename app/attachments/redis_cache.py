@@ -1,0 +1,61 @@
+"""Cache on Redis: cachelib's RedisCache, with JSON in the place of pickles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from cachelib import RedisCache
+from cachelib.serializers import RedisSerializer
+
+from app.attachments.cache import ENTRY_LIMIT, Entry, UploadCache, decoded
+from app.coordination.redis.link import Link, Unavailable
+
+_PREFIX = "poe2openai:upload:"
+
+
+class RedisUploadCache:
+    """Entries by key for all who share a Redis, which bounds them: see ``maxmemory`` there.
+
+    An entry is forgotten ``ttl`` seconds after it was last used. While Redis cannot be asked, ``local``
+    is what there is.
+    """
+
+    def __init__(self, link: Link, ttl: int, local: UploadCache) -> None:
+        self._link = link
+        self._local = local
+        self._entries = _Entries(link.client, ttl)
+
+    def get(self, key: str) -> Entry | None:
+        try:
+            return self._link.run(lambda: self._entries.get(key))
+        except Unavailable:
+            return self._local.get(key)
+
+    def set(self, key: str, entry: Entry) -> None:
+        try:
+            self._link.run(lambda: self._entries.set(key, entry))
+        except Unavailable:
+            self._local.set(key, entry)
+
+
+class _Json(RedisSerializer):
+    """Plain data instead of pickles."""
+
+    def dumps(self, value: Any, protocol: int = 0) -> bytes:  # noqa: ARG002 - pickle's
+        return msgspec.json.encode(value)
+
+    def loads(self, value: bytes | None) -> Entry | None:
+        return None if value is None or len(value) > ENTRY_LIMIT else decoded(value, Entry)
+
+
+class _Entries(RedisCache):
+    """cachelib's, but for a hit that renews what it finds in the same round trip."""
+
+    serializer = _Json()
+
+    def __init__(self, client: Any, ttl: int) -> None:
+        super().__init__(client, default_timeout=ttl, key_prefix=_PREFIX)
+
+    def get(self, key: str) -> Entry | None:
+        return self.serializer.loads(self._read_client.getex(_PREFIX + key, ex=self.default_timeout))

@@ -1,0 +1,42 @@
+"""Fallback: while Redis cannot be asked, the workers of each machine share with one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.coordination.once import Once
+from app.coordination.redis.link import Unavailable
+from app.coordination.redis.once import RedisOnce
+from app.coordination.redis.slots import RedisSlots
+from app.coordination.slots import Slot, Slots
+
+
+class FallbackSlots:
+    """``shared`` slots, or else ``local`` ones."""
+
+    def __init__(self, shared: RedisSlots, local: Slots) -> None:
+        self._shared = shared
+        self._local = local
+
+    def reserve(self) -> Slot:
+        try:
+            return self._shared.reserve()
+        except Unavailable:
+            return self._local.reserve()._replace(is_local=True)
+
+    def give_back(self, slot: Slot) -> None:
+        (self._local if slot.is_local else self._shared).give_back(slot)
+
+
+class FallbackOnce:
+    """Once for all who share ``shared``, or else ``local``."""
+
+    def __init__(self, shared: RedisOnce, local: Once) -> None:
+        self._shared = shared
+        self._local = local
+
+    def share(self, key: str, work: Callable[[], bytes]) -> bytes:
+        try:
+            return self._shared.share(key, work)
+        except Unavailable:
+            return self._local.share(key, work)
