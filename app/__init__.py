@@ -11,7 +11,6 @@ from pathlib import Path
 
 from flask import Flask
 
-from app import coordination
 from app.admin import access, assets, page
 from app.api import chat, health, models, requests
 from app.attachments.cache import FileUploadCache, UploadCache
@@ -20,7 +19,6 @@ from app.attachments.hosting import Hosting
 from app.attachments.redis_cache import RedisUploadCache
 from app.completion import Completions
 from app.coordination import Coordination
-from app.coordination.counts import FileCounts
 from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
 from app.poe.client import PoeClient
@@ -43,16 +41,16 @@ def create_app(settings: Settings) -> Flask:
     client = PoeClient(settings, ReadWaiter)
     catalog = Catalog(partial(fetch, client), time.monotonic, settings.models_cache_seconds)
     uploads = Uploads(settings, ReadWaiter)
-    shared = coordination.connect(settings, lines)
+    shared = Coordination(settings, lines)
     hosting = _hosting(uploads, shared, settings)
-    completions = Completions(client, hosting, o200k(), shared.slots)
+    completions = Completions(client, hosting, o200k(), shared.slots())
     lifecycle = Lifecycle()
     requests.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     app.register_blueprint(chat.create_blueprint(completions, catalog, lifecycle, settings))
     if settings.admin_password:
-        _add_panel(app, settings)
+        _add_panel(app, shared, settings)
     if settings.trusted_proxies or settings.script_name:
         app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
     app.extensions |= {
@@ -64,8 +62,8 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def _add_panel(app: Flask, settings: Settings) -> None:
-    tries = FileCounts(settings.config_dir / ".tries", access.TRIES, access.TRIES_SECONDS)
+def _add_panel(app: Flask, shared: Coordination, settings: Settings) -> None:
+    tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
     guard = access.Access(settings.admin_username, settings.admin_password, tries)
     static = assets.Assets(_ROOT / "static")
     app.register_blueprint(assets.create_blueprint(static))
@@ -77,7 +75,7 @@ def _hosting(uploads: Uploads, shared: Coordination, settings: Settings) -> Host
     return Hosting(
         uploads,
         _cache(shared, counters, settings),
-        shared.once,
+        shared.once(),
         run_together,
         counters,
         lines=lines(settings.upload_concurrency),

@@ -209,7 +209,7 @@ class Settings:
         "REDIS_URL",
         "",
         Kind(_redis, "a redis://, rediss:// or unix:// address"),
-        "A Redis through which several machines share the rate limit and what was uploaded. "
+        "A Redis through which several machines share the rate limit, uploads and wrong passwords. "
         "Without it the workers of one machine share by files.",
         is_secret=True,
     )

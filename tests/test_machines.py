@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.admin.access import TRIES
 from tests.conftest import StartGateway
 from tests.gateway import Gateway, eventually, free_port, message_of
 from tests.redis_server import RedisServer
@@ -74,6 +75,16 @@ def test_an_upload_is_made_once_for_all_machines(
     for gateway in gateways:
         assert message_of(gateway.ask("Echo", content))["content"]
     assert len(uploads.uploads) == 1
+
+
+def test_wrong_passwords_are_counted_on_all_machines(
+    upstream: ScriptedUpstream, redis_server: RedisServer, start_gateway: StartGateway
+) -> None:
+    gateways = [start_gateway(upstream.url, REDIS_URL=redis_server.url) for _ in range(2)]
+    tries = [gateways[n % 2].http.get("/admin", auth=("admin", "wrong")).status_code for n in range(TRIES)]
+    assert tries == [401] * TRIES
+    for gateway in gateways:
+        assert gateway.http.get("/admin", auth=("admin", "wrong")).status_code == 429
 
 
 def test_a_gateway_starts_and_serves_without_its_redis(

@@ -1,16 +1,17 @@
-"""What workers share: the slots in which queries to Poe may start, and who does what many ask for.
+"""What workers share: the slots in which queries to Poe may start, who does what many ask for, and counts.
 
-``connect`` decides by what: files for the workers of one machine, Redis for those of several.
+``Coordination`` decides by what: files for the workers of one machine, Redis for those of several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
+from app.coordination.counts import Counts, FileCounts
 from app.coordination.once import FileOnce, Once
-from app.coordination.redis.fallback import FallbackOnce, FallbackSlots
+from app.coordination.redis.counts import RedisCounts
+from app.coordination.redis.fallback import FallbackCounts, FallbackOnce, FallbackSlots
 from app.coordination.redis.link import Link
 from app.coordination.redis.once import RedisOnce
 from app.coordination.redis.slots import RedisSlots
@@ -20,28 +21,30 @@ from app.settings import Settings
 _LINES = 32  # connections of a worker to Redis
 
 
-class Coordination(NamedTuple):
-    """What one process shares with others, and by which ``link`` to Redis if not by files."""
+class Coordination:
+    """What one process shares with others, by files or by its ``link`` to Redis. Nothing is opened yet.
 
-    slots: Slots
-    once: Once
-    link: Link | None
+    ``lines`` makes a lock that so many may have at a time.
+    """
 
+    def __init__(self, settings: Settings, lines: Callable[[int], AbstractContextManager[object]]) -> None:
+        self._settings = settings
+        self.link = Link(settings.redis_url, lines(_LINES)) if settings.redis_url else None
 
-def connect(settings: Settings, lines: Callable[[int], AbstractContextManager[object]]) -> Coordination:
-    """As the settings say; ``lines`` makes a lock that so many may have at a time. Nothing is opened yet."""
-    link = Link(settings.redis_url, lines(_LINES)) if settings.redis_url else None
-    return Coordination(_slots(settings, link), _once(settings, link), link)
+    def slots(self) -> Slots:
+        """The slots of RATE_LIMIT_MS."""
+        if self._settings.rate_limit_ms == 0:
+            return NoLimit()
+        interval = self._settings.rate_limit_ms / 1000
+        local = FileSlots(self._settings.config_dir / ".next_slot", interval)
+        return FallbackSlots(RedisSlots(self.link, interval), local) if self.link else local
 
+    def once(self) -> Once:
+        """Where it is agreed on who uploads."""
+        local = FileOnce(self._settings.config_dir / ".uploading")
+        return FallbackOnce(RedisOnce(self.link), local) if self.link else local
 
-def _slots(settings: Settings, link: Link | None) -> Slots:
-    if settings.rate_limit_ms == 0:
-        return NoLimit()
-    interval = settings.rate_limit_ms / 1000
-    local = FileSlots(settings.config_dir / ".next_slot", interval)
-    return FallbackSlots(RedisSlots(link, interval), local) if link else local
-
-
-def _once(settings: Settings, link: Link | None) -> Once:
-    local = FileOnce(settings.config_dir / ".uploading")
-    return FallbackOnce(RedisOnce(link), local) if link else local
+    def counts(self, name: str, limit: int, window: float) -> Counts:
+        """Of each key ``limit`` at most in ``window`` seconds."""
+        local = FileCounts(self._settings.config_dir / f".{name}", limit, window)
+        return FallbackCounts(RedisCounts(self.link, name, limit, window), local) if self.link else local

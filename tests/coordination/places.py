@@ -6,7 +6,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.coordination.counts import Counts, FileCounts
 from app.coordination.once import FileOnce, Once
+from app.coordination.redis.counts import RedisCounts
 from app.coordination.redis.link import Link
 from app.coordination.redis.once import RedisOnce
 from app.coordination.redis.slots import RedisSlots
@@ -27,6 +29,11 @@ class Place:
 
     def once(self) -> Once:
         return FileOnce(self.folder / "uploading") if self.url is None else RedisOnce(self.link())
+
+    def counts(self, limit: int, window: float) -> Counts:
+        if self.url is None:
+            return FileCounts(self.folder / "counts", limit, window)
+        return RedisCounts(self.link(), "tests", limit, window)
 
     def link(self) -> Link:
         assert self.url

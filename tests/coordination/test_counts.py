@@ -13,6 +13,7 @@ import pytest
 
 from app.coordination import counts as module
 from app.coordination.counts import Counts, FileCounts
+from tests.coordination.places import Place
 from tests.gateway import eventually
 
 LIMIT = 3
@@ -26,11 +27,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "counts"
 
 
-@pytest.fixture(params=["file"])
-def make(request: pytest.FixtureRequest, path: Path) -> Make:
+@pytest.fixture
+def make(place: Place) -> Make:
     """Makes counts with a window, which are shared with all others that it makes."""
-    kinds: dict[str, Make] = {"file": lambda window: FileCounts(path, LIMIT, window)}
-    return kinds[request.param]
+    return lambda window: place.counts(LIMIT, window)
 
 
 def test_there_is_room_up_to_the_limit_whoever_counts(make: Make) -> None:
@@ -85,15 +85,15 @@ def test_any_text_is_a_key(make: Make, key: str) -> None:
     assert counts.look(key)
 
 
-def count_often(path: Path, times: int) -> int:
+def count_often(place: Place, times: int) -> int:
     """How many found room."""
-    counts = FileCounts(path, LIMIT, LONG)
+    counts = place.counts(LIMIT, LONG)
     return sum(counts.count("key") == 0 for _ in range(times))
 
 
-def test_processes_together_find_room_for_just_the_limit(path: Path) -> None:
+def test_processes_together_find_room_for_just_the_limit(place: Place) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert sum(pool.starmap(count_often, [(path, 200)] * 4)) == LIMIT
+        assert sum(pool.starmap(count_often, [(place, 200)] * 4)) == LIMIT
 
 
 def test_the_file_is_bounded_and_a_full_shelf_forgets_nobody(

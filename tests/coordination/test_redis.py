@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 import trustme
 
+from app.coordination.counts import FileCounts
 from app.coordination.once import FileOnce
 from app.coordination.redis import link as module
-from app.coordination.redis.fallback import FallbackOnce, FallbackSlots
+from app.coordination.redis.counts import RedisCounts
+from app.coordination.redis.fallback import FallbackCounts, FallbackOnce, FallbackSlots
 from app.coordination.redis.link import Link, Unavailable
 from app.coordination.redis.once import RedisOnce
 from app.coordination.redis.slots import RedisSlots
@@ -293,6 +295,37 @@ def test_a_reservation_is_one_round_trip(redis_server: RedisServer) -> None:
     called = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
     assert called["cmdstat_evalsha"] == 10
     assert called.get("cmdstat_ping", 0) == called.get("cmdstat_eval", 0) == 0
+
+
+# Counts.
+
+
+def test_while_redis_is_down_this_machine_counts(own: RedisServer, tmp_path: Path) -> None:
+    shared = RedisCounts(connect(own), "tries", 2, 600.0)
+    counts = FallbackCounts(shared, FileCounts(tmp_path / "tries", 2, 600.0))
+    own.kill()
+    assert [counts.count("key") for _ in range(2)] == [0, 0]
+    assert counts.count("key") > 0
+    assert counts.look("key") > 0
+
+
+def test_moments_in_the_future_do_not_count_and_nothing_tells_of_a_key(redis_server: RedisServer) -> None:
+    counts = RedisCounts(connect(redis_server), "tries", 2, 600.0)
+    counts.count("192.0.2.7")
+    (key,) = redis_server.client.keys()
+    assert b"192.0.2.7" not in key
+    assert 0 < redis_server.client.pttl(key) <= 600_000
+    ahead = (time.time() + 10_000) * 1_000_000
+    redis_server.client.zadd(key, {"a": ahead, "b": ahead, "c": ahead})
+    assert counts.look("192.0.2.7") == counts.count("192.0.2.7") == 0
+    assert redis_server.client.zcard(key) == 2
+
+
+def test_counts_of_other_names_are_others(redis_server: RedisServer) -> None:
+    link = connect(redis_server)
+    counts, others = (RedisCounts(link, name, 1, 600.0) for name in ("tries", "others"))
+    assert counts.count("key") == others.count("key") == 0
+    assert counts.count("key") > 0
 
 
 # Once.

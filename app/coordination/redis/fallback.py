@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.coordination.counts import Counts
 from app.coordination.once import Once
+from app.coordination.redis.counts import RedisCounts
 from app.coordination.redis.link import Unavailable
 from app.coordination.redis.once import RedisOnce
 from app.coordination.redis.slots import RedisSlots
@@ -40,3 +42,23 @@ class FallbackOnce:
             return self._shared.share(key, work)
         except Unavailable:
             return self._local.share(key, work)
+
+
+class FallbackCounts:
+    """Counts in ``shared``, or else in ``local``, which then begins by itself."""
+
+    def __init__(self, shared: RedisCounts, local: Counts) -> None:
+        self._shared = shared
+        self._local = local
+
+    def count(self, key: str) -> float:
+        try:
+            return self._shared.count(key)
+        except Unavailable:
+            return self._local.count(key)
+
+    def look(self, key: str) -> float:
+        try:
+            return self._shared.look(key)
+        except Unavailable:
+            return self._local.look(key)
