@@ -163,5 +163,5 @@ def test_a_check_that_takes_too_long_is_no_reason_to_ask_again():
 
 
 def test_an_answer_without_end_is_not_searched():
-    bot = Bot([[Text("{}" + " " * 4_000_000), finish()]], [[Text("{}"), finish()]])
+    bot = Bot([[Text("{}" + " " * 2_000_000), finish()]], [[Text("{}"), finish()]])
     assert bot.json() == [Text("{}"), Finish("stop", USAGE + USAGE)]

@@ -17,7 +17,7 @@ from app.conversation import ResponseFormat, ToolChoice
 from app.errors import ApiError, invalid_request, structured_output_failed, tool_call_missing
 from app.structured import extraction, prompt, validation
 
-_JSON_LIMIT = 4_000_000  # characters of an answer that is searched for JSON
+_JSON_LIMIT = 2_000_000  # characters of an answer that is searched for JSON
 
 
 class Refusal(Struct, frozen=True):
@@ -94,6 +94,10 @@ class RequiredCall(_UntilCalled):
         )
 
 
+class _SchemaTooSlow(Exception):
+    pass
+
+
 class FittingJson(_UntilCalled):
     """Wants JSON of a certain form, or a call. What leaves is the JSON alone, as it was written.
 
@@ -111,8 +115,11 @@ class FittingJson(_UntilCalled):
             return self._held
         try:
             found = self._found(give_turn)
+        except _SchemaTooSlow:
+            return Refusal(self._text, None, self._too_slow())
         except TimeoutError:
-            return Refusal(self._text, None, self._too_long())
+            late = structured_output_failed("To find the JSON in the bot's answer takes too long.")
+            return Refusal(self._text, None, late)
         if isinstance(found, extraction.Value):
             return [Text(found.text)]
         error = structured_output_failed(
@@ -135,14 +142,13 @@ class FittingJson(_UntilCalled):
         return reason
 
     def _misfit(self, value: extraction.Value, give_turn: Callable[[], None]) -> str | None:
-        if self._wanted.schema is not None:
-            return validation.misfit(self._wanted.schema, value.content, give_turn)
-        return None if isinstance(value.content, dict) else '$: it must be of type "object"'
-
-    def _too_long(self) -> ApiError:
         if self._wanted.schema is None:
-            return structured_output_failed("To find the JSON in the bot's answer takes too long.")
-        return invalid_request(
-            "To check the bot's answer against the schema takes too long: make the schema simpler.",
-            self._wanted.param,
-        )
+            return None if isinstance(value.content, dict) else '$: it must be of type "object"'
+        try:
+            return validation.misfit(self._wanted.schema, value.content, give_turn)
+        except TimeoutError:
+            raise _SchemaTooSlow from None
+
+    def _too_slow(self) -> ApiError:
+        message = "To check the bot's answer against the schema takes too long: make the schema simpler."
+        return invalid_request(message, self._wanted.param)

@@ -37,6 +37,7 @@ _LISTS = re.compile(rf"(?:\[{_SPACE}){{1,{_DEPTH_LIMIT + 1}}}+")
 _OBJECT = re.compile(rf"\{{{_SPACE}")
 _NAME = re.compile(rf"{_STRING}{_SPACE}:{_SPACE}")
 _SCALAR = re.compile(rf"(?:{_STRING}|{_NUMBER}|true|false|null){_SPACE}")
+_SCALARS = re.compile(rf"(?:{_SCALAR.pattern},{_SPACE}){{0,64}}{_SCALAR.pattern}")  # members of a list
 _CLOSING = re.compile(rf"[\]}}]{_SPACE}")
 _COMMA = re.compile(rf",{_SPACE}")
 _Expected: TypeAlias = Literal["value", "name", "comma"]
@@ -185,7 +186,8 @@ class _Reading:
         return self._go_on(read, "name" if entered == "{" else "value", may_close=True, is_sure=False)
 
     def _scalar(self) -> bool:
-        return self._go_on(self._match(_SCALAR), "comma", may_close=True)
+        scalars = _SCALARS if self._open.endswith("[") else _SCALAR
+        return self._go_on(self._match(scalars), "comma", may_close=True)
 
     def _name(self) -> bool:
         return self._go_on(self._match(_NAME), "value", may_close=False)

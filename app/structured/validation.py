@@ -26,6 +26,7 @@ _Keyword: TypeAlias = Callable[[Any, Any, Any, Any], _Errors | None]
 _DEPTH_LIMIT = 128
 _UNEVALUATED_LIMIT = 1_000  # members: jsonschema's cost is quadratic there, and in one go
 _ERRORS_LIMIT = 50  # of which the most telling one is shown
+_CONTEXT_LIMIT = 20  # errors of all alternatives together
 _NOTHING: Mapping[str, Any] = {"not": {}}  # which is false
 _SHOWN_LIMIT = 200  # characters of a name, a path, a keyword's value
 
@@ -113,17 +114,17 @@ def _in_pieces(value: Any, give_turn: GiveTurn, depth: int = 0) -> Any:
     """``value`` with lists and objects that give turns."""
     if depth > _DEPTH_LIMIT:
         raise _TooDeep
+    give_turn()
     if isinstance(value, list):
-        give_turn()
         return _List((_in_pieces(each, give_turn, depth + 1) for each in value), give_turn)
     if isinstance(value, dict):
-        give_turn()
         members = ((name, _in_pieces(each, give_turn, depth + 1)) for name, each in value.items())
         return _Object(members, give_turn)
     return value
 
 
-# Keywords that jsonschema checks with re, in one go, or in quadratic time.
+# Keywords that jsonschema checks with re, in one go, in quadratic time, with errors that pile up, or without
+# telling the path.
 
 
 def _pace(validator: Any) -> _Pace:
@@ -170,6 +171,34 @@ def _additional_properties(
             yield ValidationError(f"{_shown(name)} is not allowed there")
         else:
             yield from validator.descend(value, subschema, path=name)
+
+
+def _any_of(
+    validator: Any, subschemas: Sequence[Any], instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    """Keeps of all that is wrong as much as is told: errors within errors would pile up."""
+    context: list[ValidationError] = []
+    for index, subschema in enumerate(subschemas):
+        errors = list(islice(validator.descend(instance, subschema, schema_path=index), _CONTEXT_LIMIT))
+        if not errors:
+            return
+        for error in errors:
+            error.context, error.args = [], (error.message,)  # where it is kept a second time
+        context += errors[: _CONTEXT_LIMIT - len(context)]
+    yield ValidationError("it fits none of these", context=context)
+
+
+def _one_of(
+    validator: Any, subschemas: Sequence[Any], instance: Any, schema: Any
+) -> Iterator[ValidationError]:
+    fitting = 0
+    for subschema in subschemas:
+        fitting += validator.evolve(schema=subschema).is_valid(instance)
+        if fitting > 1:
+            yield ValidationError("it fits more than one of these")
+            return
+    if not fitting:
+        yield from _any_of(validator, subschemas, instance, schema)
 
 
 def _enum(validator: Any, allowed: Sequence[Any], instance: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -228,6 +257,8 @@ _OWN: Mapping[str, _Keyword] = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
+    "anyOf": _any_of,
+    "oneOf": _one_of,
     "enum": _enum,
     "const": _const,
     "uniqueItems": _unique_items,
