@@ -59,7 +59,7 @@ def main() -> None:
     if _is_taken(settings):
         sys.exit(f"demo: port {settings['PORT']} is taken. Another: PORT=18080 make demo")
     code = 0
-    with contextlib.suppress(_Stopped), _poe() as poe_url, _gateway(settings, poe_url) as gateway:
+    with contextlib.suppress(_Stopped), serve_bots() as poe_url, _gateway(settings, poe_url) as gateway:
         if _is_ready(gateway, settings):
             print(_guide(f"http://{_host(settings)}:{settings['PORT']}", poe_url), flush=True)
         code = gateway.wait()
@@ -83,7 +83,7 @@ def _is_taken(settings: Mapping[str, str]) -> bool:
 
 
 @contextlib.contextmanager
-def _poe() -> Iterator[str]:
+def serve_bots() -> Iterator[str]:
     """The bots on a free port, in a thread; where they are."""
     # fastapi_poe would warn of each bot that it is not known to the real Poe.
     logging.getLogger("uvicorn.default").setLevel(logging.ERROR)

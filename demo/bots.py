@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 from collections.abc import AsyncIterable, Sequence
 from functools import reduce
 from operator import getitem
@@ -14,7 +15,7 @@ import fastapi_poe as fp
 from fastapi import FastAPI, Request, Response
 from sse_starlette import ServerSentEvent
 
-from demo import picture, uploads
+from demo import picture, tools, uploads
 
 PAUSE_SECONDS = 0.1  # between the pieces of an answer, so that streaming can be seen
 SLOW_SECONDS = 5.0
@@ -158,27 +159,29 @@ class Progress(DemoBot):
 
 
 class ToolUser(DemoBot):
-    """Has no tools of its own: writes its call as the system message says, then tells the results."""
+    """Has no tools of its own: reads of them in the system message, writes its call as told there."""
 
     about = "calls one of your tools, and says what it brought"
 
     async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[fp.PartialResponse]:
-        first, last = request.query[0].content, request.query[-1].content
-        results = re.findall(r"<tool_result[^>]*>\n(.*?)\n</tool_result>", last, re.DOTALL)
-        example = re.search(r"<tool_call>.*?</tool_call>", first, re.DOTALL)
-        if results:
-            said = ["The tool says: ", ", ".join(results)]
-        elif example:
-            said = re.split(r"(?<=\n)", example[0])
-        else:
-            said = ["No tool reached me, ", "so I can only talk."]
-        for piece in said:
+        for piece in re.split(r"(?<=[ \n])", self._answer(request.query)):
             yield fp.PartialResponse(text=piece)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS / 4)
+
+    def _answer(self, query: Sequence[fp.ProtocolMessage]) -> str:
+        system, last = query[0].content, query[-1].content
+        offered, results = tools.told(system), tools.results(last)
+        if results and "you must call" not in system:
+            return f"The tool says: {', '.join(results)}"
+        if not offered:
+            return "No tool reached me, so I can only talk."
+        tool = tools.chosen(offered, [each.content for each in query if each.role == "bot"])
+        question = ", ".join(results) or last
+        return f"Let me see.\n\n{tools.notation(tool, tools.arguments(tool, question))}"
 
 
 class NativeToolUser(DemoBot):
-    """Calls the first tool that it is offered, natively, then tells its result."""
+    """Calls a tool that it is offered, natively, then tells its result."""
 
     about = "does the same natively, as Poe's few bots with tools do"
     features = ("tools",)
@@ -186,13 +189,15 @@ class NativeToolUser(DemoBot):
     async def get_response(
         self, request: fp.QueryRequest
     ) -> AsyncIterable[fp.PartialResponse | ServerSentEvent]:
-        if request.tool_results:
-            results = ", ".join(result.content for result in request.tool_results)
-            yield fp.PartialResponse(text=f"The tool says: {results}")
-        elif request.tools:
-            for delta in _call(request.tools[0].function):
+        query = request.query
+        results = [each.content for each in request.tool_results or ()] or tools.results(query[-1].content)
+        if results:
+            yield fp.PartialResponse(text=f"The tool says: {', '.join(results)}")
+        elif offered := _offered(request) or tools.told(query[0].content):
+            tool = tools.chosen(offered, [each.content for each in query if each.role == "bot"])
+            for delta in _call(tool.name, json.dumps(tools.arguments(tool, query[-1].content))):
                 yield ServerSentEvent(event="json", data=json.dumps({"choices": [{"index": 0} | delta]}))
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS / 4)
         else:
             yield fp.PartialResponse(text="No tool reached me, so I can only talk.")
 
@@ -328,10 +333,9 @@ def _picture(context: fp.RequestContext, inline_ref: str | None = None) -> fp.At
     return fp.Attachment(url=url, content_type="image/png", name="sunset.png", inline_ref=inline_ref)
 
 
-def _value(schema: Any) -> object:
-    """Something of the type that a parameter's schema names."""
-    values = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
-    return values.get(schema.get("type"), "demo")
+def _offered(request: fp.QueryRequest) -> list[tools.Tool]:
+    functions = [each.function for each in request.tools or ()]
+    return [tools.Tool(each.name, each.parameters.model_dump()) for each in functions]
 
 
 def _fitting(schema: Any, root: Any) -> Any:
@@ -356,14 +360,12 @@ def _fitting(schema: Any, root: Any) -> Any:
     return {"boolean": True, "null": None}.get(kind, "demo".ljust(schema.get("minLength", 0), "."))
 
 
-def _call(function: Any) -> list[dict[str, object]]:
-    """Call ``function`` as a native tool call: a beginning, arguments in two pieces, an end."""
-    properties = function.parameters.properties
-    arguments = json.dumps({name: _value(properties[name]) for name in function.parameters.required or ()})
+def _call(name: str, arguments: str) -> list[dict[str, object]]:
+    """A native tool call: a beginning, arguments in two pieces, an end."""
     half = len(arguments) // 2
-    begin = {"index": 0, "id": "call_demo_1", "type": "function"}
+    begin = {"index": 0, "id": f"call_{secrets.token_hex(12)}", "type": "function"}
     calls: list[dict[str, object]] = [
-        begin | {"function": {"name": function.name, "arguments": arguments[:half]}},
+        begin | {"function": {"name": name, "arguments": arguments[:half]}},
         {"index": 0, "function": {"arguments": arguments[half:]}},
     ]
     deltas: list[dict[str, object]] = [
