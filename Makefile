@@ -3,9 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .clients
+CLIENT_GROUPS := $(basename $(notdir $(wildcard tests/clients/requirements/*.in)))
+COMPILE := $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench test check format docs lock clean
+.PHONY: help run demo bench test test-clients check format docs lock lock-clients clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +25,9 @@ bench: $(VENV)/.development ## Measure the gateway beside others (ARGS=--quick: 
 
 test: $(VENV)/.development ## Run the tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-clients: $(VENV)/.development $(CLIENT_GROUPS:%=$(CLIENTS)/%/.installed) tests/clients/node_modules/.installed ## Try real clients against the demo's bots (ARGS=NAME for some)
+	$(BIN)/python -m tests.clients.run $(ARGS)
 
 check: $(VENV)/.development ## Lint, types, import contracts, generated docs, Dockerfile
 	$(BIN)/ruff format --check .
@@ -39,14 +46,17 @@ docs: $(VENV)/.development ## Write docs/configuration.md from the settings
 	PYTHONPATH=. $(BIN)/python -m scripts.configuration
 
 lock: $(VENV)/.development ## Lock the newest versions, with hashes, for Python 3.11 to 3.13
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -c requirements.txt \
-		requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --custom-compile-command 'make lock' requirements.in -o requirements.txt
+	$(COMPILE) --custom-compile-command 'make lock' -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+lock-clients: $(VENV)/.development ## Lock the newest clients for make test-clients
+	for group in $(CLIENT_GROUPS); do cd tests/clients/requirements && ../../../$(COMPILE) \
+		--custom-compile-command 'make lock-clients' $$group.in -o $$group.txt && cd ../../.. || exit 1; done
+	cd tests/clients && npm install --no-progress --save-exact \
+		$$(node -p 'Object.keys(require("./package.json").dependencies).map(name => name + "@latest").join(" ")')
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) tests/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -59,3 +69,13 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 $(VENV)/.development: requirements-dev.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
+
+$(CLIENTS)/%/.installed: tests/clients/requirements/%.txt | $(VENV)/.development
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	@touch $@
+
+tests/clients/node_modules/.installed: tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is needed for the clients in JavaScript (https://nodejs.org).'; exit 1; }
+	cd tests/clients && npm ci --no-progress --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,17 @@
+"""Agno: an agent on its OpenAI chat model."""
+
+from agno.agent import Agent
+from agno.models.openai import OpenAIChat
+from weather import KEY, QUESTION, URL, get_weather, main
+
+
+def round_trip(name, stream):
+    agent = Agent(model=OpenAIChat(id=name, base_url=URL, api_key=KEY), tools=[get_weather], telemetry=False)
+    if not stream:
+        return agent.run(QUESTION).content
+    return "".join(
+        event.content or "" for event in agent.run(QUESTION, stream=True) if event.event == "RunContent"
+    )
+
+
+main("agno", round_trip)

@@ -1,0 +1,21 @@
+// What the programs on the AI SDK have in common: the model is theirs.
+
+import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { DESCRIPTION, QUESTION, SCHEMA, getWeather } from "./weather.mjs";
+
+const tools = {
+  get_weather: tool({ description: DESCRIPTION, inputSchema: jsonSchema(SCHEMA), execute: getWeather }),
+};
+
+export function roundTrip(models) {
+  return async (name, stream) => {
+    const asked = { model: models(name), prompt: QUESTION, tools, stopWhen: stepCountIs(3) };
+    if (!stream) return (await generateText(asked)).text;
+    let failure;
+    const result = streamText({ ...asked, onError: ({ error }) => (failure = error) });
+    let text = "";
+    for await (const piece of result.textStream) text += piece;
+    if (failure) throw failure;
+    return text;
+  };
+}

@@ -1,0 +1,29 @@
+"""LiteLLM: its SDK, with the chunks put together by its own builder."""
+
+import json
+
+import litellm
+from weather import KEY, QUESTION, TOOL, URL, get_weather, main
+
+
+def round_trip(model, stream):
+    messages = [{"role": "user", "content": QUESTION}]
+    first = ask(model, messages, stream)
+    messages.append(first.model_dump())
+    for call in first.tool_calls:
+        result = get_weather(**json.loads(call.function.arguments))
+        messages.append(
+            {"role": "tool", "tool_call_id": call.id, "name": call.function.name, "content": result}
+        )
+    return ask(model, messages, stream).content
+
+
+def ask(model, messages, stream):
+    where = {"api_base": URL, "api_key": KEY}
+    answer = litellm.completion(f"openai/{model}", messages=messages, tools=[TOOL], stream=stream, **where)
+    if stream:
+        answer = litellm.stream_chunk_builder(list(answer), messages=messages)
+    return answer.choices[0].message
+
+
+main("litellm", round_trip)

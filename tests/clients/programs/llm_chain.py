@@ -1,0 +1,12 @@
+"""llm: a chain of its OpenAI chat model, which calls the tool itself."""
+
+from llm.default_plugins.openai_models import Chat
+from weather import KEY, QUESTION, URL, get_weather, main
+
+
+def round_trip(name, stream):
+    model = Chat(f"poe-{name}", model_name=name, api_base=URL, supports_tools=True)
+    return "".join(model.chain(QUESTION, tools=[get_weather], stream=stream, key=KEY))
+
+
+main("llm", round_trip)
