@@ -30,6 +30,7 @@ from app.tools.values import property_names
 
 _PARAMETER = "parameter"
 _WRAPPERS = 4  # closing tags of wrappers at the end of a text
+_LAST_SIZE = 9000  # more than all that may close a call, and the white space between
 _LAST_FENCE = re.compile(r"`{1,32}\s{0,1024}\Z")
 
 
@@ -99,7 +100,7 @@ class Call:
 
     def is_last(self, text: str, position: int) -> bool:
         """Whether all that has come is what closes value, call and wrappers: the text may be at its end."""
-        if closing_tag(text, position, self._ends) is None:
+        if len(text) - position > _LAST_SIZE or closing_tag(text, position, self._ends) is None:
             return False
         for names in (self._value_closing, self._closing, *[self._around] * _WRAPPERS):
             end = closing_tag(text, position, names)

@@ -34,7 +34,8 @@ from app.tools.tags import (
 
 WRAPPERS = frozenset(("tool_call", "tool_calls", "function_call", "function_calls"))
 _CALLS = frozenset(("invoke", "tool", "function", "tool_call"))
-_AROUND_LIMIT = 4  # wrappers and fences around a call
+_AROUND_LIMIT = 4  # wrappers and fences around a call; of plain wrappers as many at once
+_PLAIN = re.compile(rf"(?:<(?:{'|'.join(sorted(WRAPPERS))})>\s{{0,1024}}){{1,4}}")
 _FENCES = ("xml", "json", "tool_call", "tool_calls", "function_calls")
 _FENCE = re.compile(rf"`{{3,32}}[ \t]{{0,16}}({'|'.join(_FENCES)})?[ \t\r]{{0,16}}\n", re.IGNORECASE)
 _FENCE_BEGUN = re.compile(r"(?:`{1,32}|`{3,32}[ \t]{0,16}([A-Za-z_]{0,16})[ \t\r]{0,16})\Z")
@@ -151,6 +152,9 @@ class Openings:
             begun = _FENCE_BEGUN.match(text, position)
             info = (begun[1] or "").lower() if begun else "?"
             return UNDECIDED if any(each.startswith(info) for each in _FENCES) else None
+        if plain := _PLAIN.match(text, position):
+            entered = Around(is_wrapped=True, is_fenced=around.is_fenced, closing=around.closing | WRAPPERS)
+            return entered, plain.end()
         tag = opening_tag(text, position, WRAPPERS)
         if not isinstance(tag, Tag) or tag.value is not None or tag.is_empty:
             return None

@@ -127,6 +127,8 @@ def _may_open(text: str, position: int, kinds: Collection[str] | None) -> bool:
 def _value(behind_name: str | None, attributes: str) -> str | None:
     if behind_name is not None:
         return _unquoted(behind_name)
+    if not attributes:
+        return None
     named = (found[2] for found in _ATTRIBUTES_IN_TAG.finditer(attributes) if found[1] == "name")
     value = next(named, None)
     return None if value is None else _unquoted(value)
