@@ -25,7 +25,7 @@ PROGRAMS = HERE / "programs"
 NODE = HERE / "node_modules/.bin/node"
 SHARED = ("weather", "ai_sdk")  # what several programs have in common
 HELD_BACK = ("instructor", "llamaindex")  # by their dependencies: a virtual environment each
-BOTS = "ToolUser NativeToolUser"
+BOTS = {"MODELS": "ToolUser NativeToolUser", "WRITERS": "JsonWriter CarelessWriter"}
 LIMIT_SECONDS = 180
 NOWHERE = "http://127.0.0.1:9"  # no client may need the internet
 
@@ -95,18 +95,21 @@ def interpreter(program: Path) -> Path:
 def environment(home: str, url: str) -> dict[str, str]:
     """No settings but ours, and a home that is empty."""
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE)
-    return proxies | {
-        "PATH": os.environ["PATH"],
-        "HOME": home,
-        "TMPDIR": home,
-        "LANG": "C.UTF-8",
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
-        "OPENAI_BASE_URL": url,
-        "OPENAI_API_KEY": "demo",
-        "MODELS": BOTS,
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    }
+    return (
+        proxies
+        | BOTS
+        | {
+            "PATH": os.environ["PATH"],
+            "HOME": home,
+            "TMPDIR": home,
+            "LANG": "C.UTF-8",
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+            "OPENAI_BASE_URL": url,
+            "OPENAI_API_KEY": "demo",
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        }
+    )
 
 
 def told(outcome: Outcome) -> str:

@@ -2,7 +2,7 @@
 
 from agno.agent import Agent
 from agno.models.openai import OpenAIChat
-from weather import KEY, QUESTION, URL, get_weather, main
+from weather import KEY, QUESTION, URL, Forecast, get_weather, main
 
 
 def round_trip(name, stream):
@@ -14,4 +14,11 @@ def round_trip(name, stream):
     )
 
 
-main("agno", round_trip)
+def structured(name):
+    agent = Agent(
+        model=OpenAIChat(id=name, base_url=URL, api_key=KEY), output_schema=Forecast, telemetry=False
+    )
+    return agent.run(QUESTION).content
+
+
+main("agno", round_trip, structured)

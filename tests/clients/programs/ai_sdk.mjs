@@ -1,7 +1,7 @@
 // What the programs on the AI SDK have in common: the model is theirs.
 
-import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
-import { DESCRIPTION, QUESTION, SCHEMA, getWeather } from "./weather.mjs";
+import { Output, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { DESCRIPTION, Forecast, QUESTION, SCHEMA, getWeather } from "./weather.mjs";
 
 const tools = {
   get_weather: tool({ description: DESCRIPTION, inputSchema: jsonSchema(SCHEMA), execute: getWeather }),
@@ -17,5 +17,12 @@ export function roundTrip(models) {
     for await (const piece of result.textStream) text += piece;
     if (failure) throw failure;
     return text;
+  };
+}
+
+export function structured(models) {
+  return async (name) => {
+    const asked = { model: models(name), prompt: QUESTION, output: Output.object({ schema: Forecast }) };
+    return (await generateText(asked)).output;
   };
 }

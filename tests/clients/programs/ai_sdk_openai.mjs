@@ -1,9 +1,11 @@
 // AI SDK: OpenAI's own provider, with chat completions.
 
 import { createOpenAI } from "@ai-sdk/openai";
-import { roundTrip } from "./ai_sdk.mjs";
+import { roundTrip, structured } from "./ai_sdk.mjs";
 import { KEY, URL_, main } from "./weather.mjs";
 
 const provider = createOpenAI({ baseURL: URL_, apiKey: KEY });
 
-await main("@ai-sdk/openai", roundTrip((name) => provider.chat(name)));
+const models = (name) => provider.chat(name);
+
+await main("@ai-sdk/openai", roundTrip(models), structured(models));

@@ -1,9 +1,9 @@
 """AutoGen: an assistant that thinks its tool's result over."""
 
 from autogen_agentchat.agents import AssistantAgent
-from autogen_core.models import ModelInfo
+from autogen_core.models import ModelInfo, UserMessage
 from autogen_ext.models.openai import OpenAIChatCompletionClient
-from weather import KEY, QUESTION, URL, get_weather, main
+from weather import KEY, QUESTION, URL, Forecast, get_weather, main
 
 INFO = ModelInfo(
     vision=False, function_calling=True, json_output=True, structured_output=True, family="unknown"
@@ -20,4 +20,11 @@ async def round_trip(name, stream):
     return answer
 
 
-main("autogen-ext", round_trip)
+async def structured(name):
+    client = OpenAIChatCompletionClient(model=name, base_url=URL, api_key=KEY, model_info=INFO)
+    answer = await client.create([UserMessage(content=QUESTION, source="user")], json_output=Forecast)
+    await client.close()
+    return Forecast.model_validate_json(answer.content)
+
+
+main("autogen-ext", round_trip, structured)

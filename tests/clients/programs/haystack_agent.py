@@ -4,7 +4,7 @@ from haystack.components.agents import Agent
 from haystack.components.generators.chat import OpenAIChatGenerator
 from haystack.dataclasses import ChatMessage
 from haystack.tools import create_tool_from_function
-from weather import QUESTION, URL, get_weather, main
+from weather import QUESTION, URL, Forecast, get_weather, main
 
 weather = create_tool_from_function(get_weather)
 
@@ -21,4 +21,11 @@ def round_trip(name, stream):
     return answer
 
 
-main("haystack-ai", round_trip)
+def structured(name):
+    generator = OpenAIChatGenerator(
+        model=name, api_base_url=URL, generation_kwargs={"response_format": Forecast}
+    )
+    return Forecast.model_validate_json(generator.run([ChatMessage.from_user(QUESTION)])["replies"][0].text)
+
+
+main("haystack-ai", round_trip, structured)

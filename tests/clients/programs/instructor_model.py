@@ -2,20 +2,12 @@
 
 import instructor
 from openai import OpenAI
-from pydantic import BaseModel
-from weather import QUESTION, get_weather, main
-
-
-class Wanted(BaseModel):
-    """What the weather tool needs."""
-
-    city: str
-    days: int
+from weather import QUESTION, Forecast, get_weather, main
 
 
 def round_trip(name, stream):
     client = instructor.from_openai(OpenAI(), mode=instructor.Mode.TOOLS)
-    asked = {"model": name, "messages": [{"role": "user", "content": QUESTION}], "response_model": Wanted}
+    asked = {"model": name, "messages": [{"role": "user", "content": QUESTION}], "response_model": Forecast}
     if stream:
         *_, wanted = client.chat.completions.create_partial(**asked)
     else:
@@ -24,4 +16,10 @@ def round_trip(name, stream):
     return get_weather(wanted.city, wanted.days)
 
 
-main("instructor", round_trip)
+def structured(name):
+    client = instructor.from_openai(OpenAI(), mode=instructor.Mode.JSON_SCHEMA)
+    messages = [{"role": "user", "content": QUESTION}]
+    return client.chat.completions.create(model=name, messages=messages, response_model=Forecast)
+
+
+main("instructor", round_trip, structured)

@@ -1,8 +1,9 @@
 """LangChain: an agent of its own."""
 
 from langchain.agents import create_agent
+from langchain.agents.structured_output import ProviderStrategy
 from langchain_openai import ChatOpenAI
-from weather import QUESTION, get_weather, main
+from weather import QUESTION, Forecast, get_weather, main
 
 
 def round_trip(name, stream):
@@ -16,4 +17,9 @@ def round_trip(name, stream):
     return "".join(piece.content for piece in pieces)
 
 
-main("langchain", round_trip)
+def structured(name):
+    agent = create_agent(ChatOpenAI(model=name), tools=[], response_format=ProviderStrategy(Forecast))
+    return agent.invoke({"messages": [{"role": "user", "content": QUESTION}]})["structured_response"]
+
+
+main("langchain", round_trip, structured)

@@ -2,7 +2,7 @@
 
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
-import { DESCRIPTION, QUESTION, SCHEMA, getWeather, main } from "./weather.mjs";
+import { DESCRIPTION, Forecast, QUESTION, SCHEMA, getWeather, main } from "./weather.mjs";
 
 const tool = { type: "function", function: { name: "get_weather", description: DESCRIPTION, parameters: SCHEMA } };
 
@@ -13,11 +13,18 @@ async function ask(model, messages, stream) {
   return whole;
 }
 
-await main("@langchain/openai", async (name, stream) => {
+async function roundTrip(name, stream) {
   const model = new ChatOpenAI({ model: name }).bindTools([tool]);
   const first = await ask(model, [new HumanMessage(QUESTION)], stream);
   const results = first.tool_calls.map(
     (call) => new ToolMessage({ tool_call_id: call.id, name: call.name, content: getWeather(call.args) }),
   );
   return (await ask(model, [new HumanMessage(QUESTION), first, ...results], stream)).content;
-});
+}
+
+async function structured(name) {
+  const model = new ChatOpenAI({ model: name }).withStructuredOutput(Forecast, { method: "jsonSchema" });
+  return await model.invoke(QUESTION);
+}
+
+await main("@langchain/openai", roundTrip, structured);

@@ -3,7 +3,7 @@
 from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from weather import QUESTION, get_weather, main
+from weather import QUESTION, Forecast, get_weather, main
 
 weather = tool(get_weather)
 
@@ -26,4 +26,8 @@ def ask(model, messages, stream):
     return whole
 
 
-main("langchain-openai", round_trip)
+def structured(name):
+    return ChatOpenAI(model=name).with_structured_output(Forecast).invoke(QUESTION)
+
+
+main("langchain-openai", round_trip, structured)

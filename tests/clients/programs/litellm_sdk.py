@@ -3,7 +3,7 @@
 import json
 
 import litellm
-from weather import KEY, QUESTION, TOOL, URL, get_weather, main
+from weather import FORMAT, KEY, QUESTION, TOOL, URL, Forecast, get_weather, main
 
 
 def round_trip(model, stream):
@@ -26,4 +26,15 @@ def ask(model, messages, stream):
     return answer.choices[0].message
 
 
-main("litellm", round_trip)
+def structured(model):
+    answer = litellm.completion(
+        f"openai/{model}",
+        messages=[{"role": "user", "content": QUESTION}],
+        response_format=FORMAT,
+        api_base=URL,
+        api_key=KEY,
+    )
+    return Forecast.model_validate_json(answer.choices[0].message.content)
+
+
+main("litellm", round_trip, structured)

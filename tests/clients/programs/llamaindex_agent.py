@@ -1,8 +1,9 @@
 """LlamaIndex: its function agent on a server that is like OpenAI's."""
 
 from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
-from weather import KEY, QUESTION, URL, get_weather, main
+from weather import FORMAT, KEY, QUESTION, URL, Forecast, get_weather, main
 
 
 async def round_trip(name, stream):
@@ -13,4 +14,10 @@ async def round_trip(name, stream):
     return str(await agent.run(QUESTION))
 
 
-main("llama-index-llms-openai-like", round_trip)
+def structured(name):
+    model = OpenAILike(model=name, api_base=URL, api_key=KEY, is_chat_model=True)
+    answer = model.chat([ChatMessage(role="user", content=QUESTION)], response_format=FORMAT)
+    return Forecast.model_validate_json(answer.message.content)
+
+
+main("llama-index-llms-openai-like", round_trip, structured)

@@ -2,7 +2,7 @@
 
 from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
-from weather import QUESTION, get_weather, main
+from weather import QUESTION, Forecast, get_weather, main
 
 set_tracing_disabled(True)
 
@@ -18,4 +18,10 @@ async def round_trip(name, stream):
     return run.final_output
 
 
-main("openai-agents", round_trip)
+async def structured(name):
+    model = OpenAIChatCompletionsModel(model=name, openai_client=AsyncOpenAI())
+    agent = Agent(name="forecaster", model=model, output_type=Forecast)
+    return (await Runner.run(agent, QUESTION)).final_output
+
+
+main("openai-agents", round_trip, structured)

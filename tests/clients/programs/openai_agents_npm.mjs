@@ -2,12 +2,12 @@
 
 import { Agent, OpenAIChatCompletionsModel, run, setTracingDisabled, tool } from "@openai/agents";
 import OpenAI from "openai";
-import { DESCRIPTION, QUESTION, SCHEMA, getWeather, main } from "./weather.mjs";
+import { DESCRIPTION, Forecast, QUESTION, SCHEMA, getWeather, main } from "./weather.mjs";
 
 setTracingDisabled(true);
 const weather = tool({ name: "get_weather", description: DESCRIPTION, parameters: SCHEMA, execute: getWeather });
 
-await main("@openai/agents", async (name, stream) => {
+async function roundTrip(name, stream) {
   const model = new OpenAIChatCompletionsModel(new OpenAI(), name);
   const result = await run(new Agent({ name: "forecaster", model, tools: [weather] }), QUESTION, { stream });
   if (stream) {
@@ -15,4 +15,11 @@ await main("@openai/agents", async (name, stream) => {
     await result.completed;
   }
   return result.finalOutput;
-});
+}
+
+async function structured(name) {
+  const model = new OpenAIChatCompletionsModel(new OpenAI(), name);
+  return (await run(new Agent({ name: "forecaster", model, outputType: Forecast }), QUESTION)).finalOutput;
+}
+
+await main("@openai/agents", roundTrip, structured);

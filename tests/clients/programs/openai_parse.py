@@ -2,7 +2,7 @@
 
 from openai import AsyncOpenAI, pydantic_function_tool
 from pydantic import BaseModel
-from weather import QUESTION, get_weather, main
+from weather import QUESTION, Forecast, get_weather, main
 
 
 class GetWeather(BaseModel):
@@ -41,4 +41,14 @@ async def ask(client, model, messages, stream):
         return (await events.get_final_completion()).choices[0].message
 
 
-main("openai", round_trip)
+async def structured(model):
+    asked = {"model": model, "messages": [{"role": "user", "content": QUESTION}], "response_format": Forecast}
+    async with AsyncOpenAI() as client:
+        whole = (await client.chat.completions.parse(**asked)).choices[0].message.parsed
+        async with client.chat.completions.stream(**asked) as events:
+            streamed = (await events.get_final_completion()).choices[0].message.parsed
+    assert streamed == whole
+    return streamed
+
+
+main("openai", round_trip, structured)

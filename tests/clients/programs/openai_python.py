@@ -3,7 +3,7 @@
 import json
 
 from openai import OpenAI
-from weather import QUESTION, TOOL, get_weather, main
+from weather import FORMAT, QUESTION, TOOL, Forecast, get_weather, main
 
 client = OpenAI()
 
@@ -32,4 +32,15 @@ def round_trip(model, stream):
     return second.message.content
 
 
-main("openai", round_trip)
+def structured(model):
+    messages = [{"role": "user", "content": QUESTION}]
+    whole = client.chat.completions.create(model=model, messages=messages, response_format=FORMAT)
+    chunks = client.chat.completions.create(
+        model=model, messages=messages, response_format=FORMAT, stream=True
+    )
+    streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert streamed == whole.choices[0].message.content
+    return Forecast.model_validate_json(streamed)
+
+
+main("openai", round_trip, structured)

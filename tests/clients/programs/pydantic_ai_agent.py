@@ -1,8 +1,8 @@
 """Pydantic AI: an agent on its chat model, and its events."""
 
-from pydantic_ai import Agent
+from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.models.openai import OpenAIChatModel
-from weather import QUESTION, get_weather, main
+from weather import QUESTION, Forecast, get_weather, main
 
 
 async def round_trip(name, stream):
@@ -18,4 +18,9 @@ async def round_trip(name, stream):
     return answer
 
 
-main("pydantic-ai-slim", round_trip)
+async def structured(name):
+    agent = Agent(OpenAIChatModel(name), output_type=NativeOutput(Forecast))
+    return (await agent.run(QUESTION)).output
+
+
+main("pydantic-ai-slim", round_trip, structured)

@@ -1,7 +1,7 @@
 """smolagents: an agent that acts by tool calls, and that must call a tool of its own to end."""
 
 from smolagents import OpenAIModel, ToolCallingAgent, tool
-from weather import KEY, QUESTION, URL, get_weather, main
+from weather import FORMAT, KEY, QUESTION, URL, Forecast, get_weather, main
 
 weather = tool(get_weather)
 
@@ -14,4 +14,10 @@ def round_trip(name, stream):
     return str(agent.run(QUESTION))
 
 
-main("smolagents", round_trip)
+def structured(name):
+    model = OpenAIModel(name, api_base=URL, api_key=KEY)
+    answer = model.generate([{"role": "user", "content": QUESTION}], response_format=FORMAT)
+    return Forecast.model_validate_json(answer.content)
+
+
+main("smolagents", round_trip, structured)
