@@ -43,7 +43,7 @@ class Gateway:
     """``gunicorn -c gunicorn.conf.py wsgi:app`` with two workers and the log in a file."""
 
     def __init__(self, folder: Path, poe_url: str, **settings: str | None) -> None:
-        self.port = free_port()
+        self.port = int(settings.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
         own = {
