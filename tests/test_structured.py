@@ -308,7 +308,7 @@ def test_others_have_their_turn_meanwhile(upstream: ScriptedUpstream, start_gate
         assert gateway.http.get("/healthz").status_code == 200
         served += 1
     asking.join()
-    assert served > 20
+    assert served > 4
 
 
 def test_what_takes_the_longest_to_look_through_is_looked_through(

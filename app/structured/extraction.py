@@ -1,8 +1,8 @@
 """Extraction: the JSON in what a bot has said, freed from fences and talk.
 
-A text that is JSON as a whole is it. Else what stands in fenced blocks comes first, then the objects and
-lists that stand in the text itself. Only outermost values count: of one that is broken or breaks off,
-nothing inside is taken, up to where its brackets close.
+A text that is JSON as a whole is it. Else fenced blocks come first that are JSON as a whole, then the objects
+and lists that stand in the text beside blocks, then those in the other blocks. Only outermost values count:
+of one that is broken or breaks off, nothing inside is taken, up to where its brackets close.
 
 Each character is looked at a few times at most, whatever the text.
 """
@@ -61,16 +61,19 @@ def values(text: str, give_turn: Callable[[], None]) -> Iterator[Value]:
 
 def _embedded(text: str, give_turn: Callable[[], None]) -> Iterator[Value]:
     blocks = list(_blocks(text, give_turn))
+    others: list[str] = []
     for begin, end in blocks:
-        block = text[begin:end]
-        whole = _value(block.strip())
+        give_turn()
+        whole = _value(text[begin:end].partition("```")[0].strip()) or _value(text[begin:end].strip())
         if whole is not None:
             yield whole
         else:
-            yield from _outermost(block, give_turn)
+            others.append(text[begin:end])
     edges = [0, *(edge for block in blocks for edge in block), len(text)]
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
         yield from _outermost(text[begin:end], give_turn)
+    for block in others:
+        yield from _outermost(block, give_turn)
 
 
 def _blocks(text: str, give_turn: Callable[[], None]) -> Iterator[tuple[int, int]]:
