@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from tests.conftest import StartGateway
-from tests.gateway import KEY, Gateway, eventually, message_of
+from tests.gateway import KEY, Gateway, eventually, events_in, message_of
 from tests.upstream import scripted
 from tests.upstream.bots import PoeServer
 from tests.upstream.scripted import LIMIT, ScriptedUpstream
@@ -145,6 +145,57 @@ def test_a_query_is_closed_after_its_call(gateway: Gateway, upstream: ScriptedUp
     assert call_in(message) == ("now", {})
     assert message["content"] is None
     bot.query.wait_closed()
+
+
+def test_without_parallel_calls_a_query_is_closed_after_the_first(
+    gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
+    call = '<invoke name="now">\n</invoke>\n'
+    bot = upstream.bot(scripted.begin(scripted.text(f"<tool_call>\n{call}{call}"), scripted.until_closed))
+    message = message_of(gateway.ask(bot.name, tools=[NOW], parallel_tool_calls=False))
+    assert call_in(message) == ("now", {})
+    bot.query.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "thought", ["<think>\nShall I?\n</think>\n\n", "*Thinking...*\n\n> Shall I?\n\n"], ids=["tags", "quote"]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_reasoning_may_stand_before_a_call(
+    gateway: Gateway, upstream: ScriptedUpstream, thought: str, stream: bool
+) -> None:
+    said = f'{thought}<tool_call>\n<invoke name="now">\n</invoke>\n</tool_call>'
+    pieces = [scripted.text(said[start : start + 5]) for start in range(0, len(said), 5)]
+    bot = upstream.bot(scripted.answer(*pieces, scripted.DONE))
+    if stream:
+        message, reason = joined(gateway.stream(bot.name, tools=[NOW]))
+        message["tool_calls"] = list(message["tool_calls"].values())
+    else:
+        choice = gateway.ask(bot.name, tools=[NOW]).json()["choices"][0]
+        message, reason = choice["message"], choice["finish_reason"]
+    assert (message["reasoning_content"], message["content"] or None) == ("Shall I?", None)
+    assert (call_in(message), reason) == (("now", {}), "tool_calls")
+
+
+def test_a_long_value_streams_while_it_is_written(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    lines = [f"line {number}: if a < b && c: </div>\n" for number in range(1000)]
+    before = '<tool_call>\n<invoke name="get_weather">\n<parameter name="city">'
+    after = "</parameter>\n</invoke>\n</tool_call>"
+    go_on = threading.Event()
+    begun, rest = map(scripted.text, lines[:1]), map(scripted.text, lines[1:])
+    bot = upstream.bot(
+        scripted.answer(scripted.text(before), *begun, go_on, *rest, scripted.text(after), scripted.DONE)
+    )
+    with gateway.connect() as connection:
+        connection.post(bot.name, tools=[WEATHER], stream=True)
+        assert connection.read_head().status == 200
+        body = connection.read_until(b"line 0: if a < b")
+        go_on.set()
+        body += connection.read_rest()
+    message, reason = joined(events_in(body))
+    call = message["tool_calls"][0]["function"]
+    assert json.loads(call["arguments"]) == {"city": "".join(lines)}
+    assert reason == "tool_calls"
 
 
 def test_a_bot_that_only_talks_just_talks(poe_gateway: Gateway) -> None:
