@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from tests.conftest import StartGateway
-from tests.gateway import KEY, Gateway, eventually, events_in, message_of
+from tests.gateway import KEY, Gateway, events_in, eventually, message_of
 from tests.upstream import scripted
 from tests.upstream.bots import PoeServer
 from tests.upstream.scripted import LIMIT, ScriptedUpstream

@@ -14,7 +14,7 @@ the text that replaces the first. So once a call was begun, a ``Restart`` is the
 streamed or whole; the text before the call stays.
 
 Holds: what may begin a call or end a value, which has bounds (``app.tools.tags``); a call in JSON
-until it is whole; a value that is no string; the first line of one that begins with a line end.
+until it is whole or long; a value that is no string; the first line of one that begins with a line end.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import TypeAlias
 
 from app.answer.deltas import Reasoning, Restart, Text, ToolCallArguments, ToolCallStart
 from app.conversation import Tool
+from app.tools.flowing import Flowing
 from app.tools.objects import Object
 from app.tools.openings import Around, ObjectOpening, Openings
 from app.tools.prose import Margin, Prose
@@ -70,6 +71,7 @@ class ToolCalls:
         self._reader: CallReader | None = None  # of the call that is open
         self._object = Object()
         self._opening: ObjectOpening | None = None  # of the object
+        self._flowing: Flowing | None = None  # the object, once it is long and its call has begun
         self._before = ""  # the text that opened it
         self._given_back: str | None = None  # text that is to be read again: no call begins where it does
 
@@ -97,7 +99,7 @@ class ToolCalls:
         """The answer is over: what is held is what it looks like, and a call that is open ends."""
         self._is_last = True
         self._read("")
-        while self._opening is not None and not self.is_over:
+        while self._opening is not None and self._flowing is None and not self.is_over:
             if not self._object.is_whole or not self._accept_object():
                 self._refuse_object()
             self._read("")
@@ -108,6 +110,7 @@ class ToolCalls:
         if self._reader is not None:
             self._out.argue(self._calls - 1, self._reader.finish(self._held))
             self._reader = None
+        self._end_flowing()
         if not self.called:
             self._out.say(self._margin.finish())
         self.is_over = True
@@ -202,6 +205,8 @@ class ToolCalls:
         position = self._object.feed(text, position)
         if self._object.is_broken or not self._opening.may_call(self._object.beginning, self._names):
             self._refuse_object()
+        elif self._object.is_long:
+            self._flow()
         elif self._object.is_whole:
             self._state = self._read_behind_object
             return self._read_behind_object(text, position)
@@ -217,6 +222,44 @@ class ToolCalls:
             self._refuse_object()
             return position
         return end
+
+    def _flow(self) -> None:
+        """The object is long: if it is certainly a call, pass its arguments on as they come."""
+        assert self._opening is not None
+        flowing = self._opening.flowing(self._object.text, self._names)
+        self._object.limit = None
+        if flowing is None or flowing.name is None:
+            return
+        self._flowing = flowing
+        self._begin_call(flowing.name)
+        self._out.argue(self._calls - 1, flowing.take())
+        self._state = self._read_flowing
+
+    def _read_flowing(self, text: str, position: int) -> int:
+        """A long call in JSON."""
+        assert self._flowing is not None
+        position = self._flowing.feed(text, position)
+        self._out.argue(self._calls - 1, self._flowing.take())
+        if self._flowing.is_broken:
+            self._end_flowing()
+            self.is_over = True
+        elif self._flowing.is_whole:
+            self._state = self._read_behind_flowing
+        return position
+
+    def _read_behind_flowing(self, text: str, position: int) -> int:
+        assert self._opening is not None
+        end = self._opening.closing(text, position)
+        if end is UNDECIDED:
+            return position
+        self._end_flowing()
+        self._end_call()
+        return position if end is None else end
+
+    def _end_flowing(self) -> None:
+        if self._flowing is not None:
+            self._out.argue(self._calls - 1, self._flowing.finish())
+            self._flowing = self._opening = None
 
     def _accept_object(self) -> bool:
         """Whether the object is a call; if so, that is made."""

@@ -18,6 +18,7 @@ _CALL = frozenset(("name", *_ARGUMENTS))
 _OUTSIDE = re.compile(r'[{}\[\]"]|[^\s\w,:.+-]')
 _INSIDE = re.compile(r'["\\]')
 _FIRST = re.compile(r'\{\s*"([^"\\]*)"(?:\s*:\s*"([^"\\]*)")?')
+LONG = 4096  # characters of an object that is passed on before it is whole
 _BEGINNING = 512  # characters of an object in which its first entry is looked for
 
 
@@ -29,12 +30,14 @@ class ObjectCall(Struct, frozen=True):
 
 
 class Object:
-    """The text of one JSON object, as it comes.
+    """The text of one JSON object, as it comes, up to ``limit`` characters.
 
     ``beginning`` is as much of it as may tell what it is. ``is_broken``: it is no JSON.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = LONG) -> None:
+        self.limit = limit
+        self._size = 0
         self._pieces: list[str] = []
         self._depth = 0
         self._is_string = False
@@ -44,34 +47,42 @@ class Object:
         self.is_broken = False
 
     @property
+    def is_long(self) -> bool:
+        """Whether the limit is reached before the object is whole."""
+        return self._size == self.limit and not (self.is_whole or self.is_broken)
+
+    @property
     def text(self) -> str:
         return "".join(self._pieces)
 
     def feed(self, text: str, position: int) -> int:
         """Read on at ``position``; return where reading stopped."""
         start = position
-        while position < len(text) and not (self.is_whole or self.is_broken):
-            position = self._inside(text, position) if self._is_string else self._outside(text, position)
+        end = len(text) if self.limit is None else min(len(text), position + self.limit - self._size)
+        read = (self._outside, self._inside)
+        while position < end and not (self.is_whole or self.is_broken):
+            position = read[self._is_string](text, position, end)
         self._pieces.append(text[start:position])
+        self._size += position - start
         if len(self.beginning) < _BEGINNING:
             self.beginning += text[start : min(position, start + _BEGINNING - len(self.beginning))]
         return position
 
-    def _inside(self, text: str, position: int) -> int:
+    def _inside(self, text: str, position: int, end: int) -> int:
         if self._is_escaped:
             self._is_escaped = False
             return position + 1
-        sign = _INSIDE.search(text, position)
+        sign = _INSIDE.search(text, position, end)
         if sign is None:
-            return len(text)
+            return end
         self._is_escaped = sign[0] == "\\"
         self._is_string = self._is_escaped
         return sign.end()
 
-    def _outside(self, text: str, position: int) -> int:
-        sign = _OUTSIDE.search(text, position)
+    def _outside(self, text: str, position: int, end: int) -> int:
+        sign = _OUTSIDE.search(text, position, end)
         if sign is None:
-            return len(text)
+            return end
         if sign[0] == '"':
             self._is_string = True
         elif sign[0] in "{[":

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from app.conversation import Tool
 from app.tools.calls import Call, Parameter
+from app.tools.flowing import Flowing
 from app.tools.objects import ObjectCall, may_call, object_arguments, object_call
 from app.tools.tags import (
     UNDECIDED,
@@ -87,6 +88,14 @@ class ObjectOpening(Struct, frozen=True):
             return object_call(text, names, is_strict=self.is_strict)
         arguments = object_arguments(text)
         return None if arguments is None else ObjectCall(self.call.tool.name, arguments)
+
+    def flowing(self, text: str, names: Container[str]) -> Flowing | None:
+        """The object that begins with ``text``, if that is certainly a call whose arguments have begun."""
+        if self.is_strict:
+            return None
+        flowing = Flowing(self.call.tool.name if self.call else None)
+        flowing.feed(text, 0)
+        return flowing if flowing.has_arguments and not flowing.is_broken and flowing.name in names else None
 
     def closing(self, text: str, position: int) -> MaybeEnd:
         """Where what must stand behind the object ends."""

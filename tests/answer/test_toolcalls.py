@@ -334,6 +334,41 @@ def test_a_long_value_does_not_come_in_one_piece():
     assert all(one.feed([Text(line)]) for line in lines)
 
 
+LONG = r"line of \"code\" </tool_call>\n" * 400  # as JSON writes it
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'<tool_call>{{"name": "write_file", "arguments": {{"path": "a", "content": "{LONG}"}}}}</tool_call>',
+        f'<tool_calls>[{{"name": "write_file", "input": {{"content": "{LONG}"}}}}, {{"name": "now"}}]',
+        f'<function=write_file>{{"path": "a", "content": "{LONG}"}}</function>',
+        f'<tool_call>\n```json\n{{"name": "write_file", "parameters": {{"content": "{LONG}"}}}}\n```\n',
+    ],
+    ids=["wrapped", "list", "function", "fence"],
+)
+def test_a_long_call_in_json_leaves_while_it_is_written(said: str):
+    _, calls = read([said])
+    assert decoded(calls)[0][1]["content"] == json.loads(f'"{LONG}"')
+    assert len(calls) == (2 if said.startswith("<tool_calls>") else 1)
+    for width in WIDTHS:
+        deltas = run(stage(), [[Text(part)] for part in pieces(said, width)])
+        assert joined(deltas) == ("", calls)
+        if width == 9:
+            assert max(len(each.arguments) for each in deltas if isinstance(each, ToolCallArguments)) < 5000
+    for end in range(4000, len(said), 97):
+        assert all(isinstance(arguments, dict) for _, arguments in decoded(read([said[:end]])[1]))
+
+
+@given(st.data())
+def test_cuts_change_nothing_in_a_long_call_in_json(data: st.DataObject):
+    before = '<tool_call>{"name": "write_file", "arguments": {"content": "' + "x" * 4030
+    text = before + data.draw(st.lists(st.sampled_from(("x" * 30, *FRAGMENTS)), max_size=12).map("".join))
+    once = settled(run(stage(), [[Text(text)]]))
+    assert settled(run(stage(), [[Text(part)] for part in data.draw(cut(text))])) == once
+    decoded(joined(once)[1])
+
+
 def test_a_value_that_may_be_null_leaves_once_it_is_not():
     one = stage()
     one.feed([Text('<invoke name="search"><parameter name="since">')])
@@ -412,6 +447,8 @@ OPEN = {
     "fences": ("", "```\n"),
     "broken JSON": ("", '<tool_call>{"a":"b",'),
     "JSON never closed": ("", '<tool_call>{"'),
+    "a long call in JSON": ('<tool_call>{"name": "now", "arguments": {"a": "', "x"),
+    "nesting in JSON": ('<tool_call>{"name": "now", "arguments": {"a": ', '{"a": '),
     "an open string": ('<tool_call>{"a":"', "<tool_call>{'"),
     "signs in a value": (BEFORE_CONTENT, "<"),
     "closing tags in a value": (BEFORE_CONTENT, "</parameter>"),
