@@ -81,5 +81,5 @@ def post_fork(_server: Arbiter, _worker: Worker) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Have the list of bots at hand before the first request needs it."""
-    worker.wsgi.extensions["catalog"].refresh_in_background()
+    """Have models.yaml and the list of bots at hand before the first request needs them."""
+    worker.wsgi.extensions["catalog"].prepare()

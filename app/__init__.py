@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +18,11 @@ from app.attachments.hosting import Hosting
 from app.attachments.redis_cache import RedisUploadCache
 from app.completion import Completions
 from app.coordination import Coordination
+from app.coordination.once import FileOnce
 from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
+from app.models.listing import Listing
+from app.models.store import Store
 from app.poe.client import PoeClient
 from app.poe.models import fetch
 from app.poe.uploads import Uploads
@@ -39,7 +41,9 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     client = PoeClient(settings, ReadWaiter)
-    catalog = Catalog(partial(fetch, client), time.monotonic, settings.models_cache_seconds)
+    listing = _listing(client, settings)
+    store = Store(settings.config_dir, listing.names)
+    catalog = Catalog(store, listing, is_strict=settings.strict_models)
     uploads = Uploads(settings, ReadWaiter)
     shared = Coordination(settings, lines)
     hosting = _hosting(uploads, shared, settings)
@@ -56,7 +60,9 @@ def create_app(settings: Settings) -> Flask:
     app.extensions |= {
         "catalog": catalog,
         "lifecycle": lifecycle,
+        "listing": listing,
         "settings": settings,
+        "store": store,
         "upstreams": [client, uploads],
     }
     return app
@@ -68,6 +74,16 @@ def _add_panel(app: Flask, shared: Coordination, settings: Settings) -> None:
     static = assets.Assets(_ROOT / "static")
     app.register_blueprint(assets.create_blueprint(static))
     app.register_blueprint(page.create_blueprint(guard, static, _ROOT / "templates"))
+
+
+def _listing(client: PoeClient, settings: Settings) -> Listing:
+    folder = settings.config_dir
+    return Listing(
+        folder / ".models.json",
+        partial(fetch, client),
+        FileOnce(folder / ".fetching"),
+        settings.models_cache_seconds,
+    )
 
 
 def _hosting(uploads: Uploads, shared: Coordination, settings: Settings) -> Hosting:

@@ -107,7 +107,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
 
     ``model`` is the name as the client wrote it. ``parameters`` are the bot's own (``aspect``,
     ``thinking_budget``, …), typed as given. ``max_tokens`` bounds the whole answer, reasoning
-    included, in tokens of o200k.
+    included, in tokens of o200k. ``system_as_user``: the bot gets system messages as the user's.
     """
 
     model: str
@@ -121,3 +121,4 @@ class Conversation(Struct, frozen=True, kw_only=True):
     tool_choice: ToolChoice = ToolChoice()
     parallel_tool_calls: bool = True
     response_format: ResponseFormat | None = None
+    system_as_user: bool = False

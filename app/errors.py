@@ -70,6 +70,12 @@ def context_length_exceeded(message: str) -> ApiError:
     return ApiError(400, message, code="context_length_exceeded", param="messages")
 
 
+def config_changed() -> ApiError:
+    """409: models.yaml is another than the one that a change was made to."""
+    message = "models.yaml has changed since it was read: read it again, then change it."
+    return ApiError(409, message, code="config_changed")
+
+
 def payload_too_large(limit: int) -> ApiError:
     """413: the body is over ``limit`` bytes."""
     message = f"The request body is larger than {limit} bytes."
@@ -137,6 +143,11 @@ def stopping() -> ApiError:
 def timed_out(message: str) -> ApiError:
     """504: Poe took too long; the message says which wait ended."""
     return ApiError(504, message, "timeout_error", "upstream_timeout")
+
+
+def config_not_written(message: str) -> ApiError:
+    """500: models.yaml or its history cannot be written."""
+    return ApiError(500, message, "server_error", "config_not_written")
 
 
 def internal_error() -> ApiError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import mmap
 import time
 import traceback
 from typing import Any
@@ -68,3 +70,17 @@ def fault(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     trail = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return f"{type(error).__name__} at {trail or 'no frame'}"
+
+
+class News:
+    """What was said last, by this process or by one that was forked from the same: not to be said again."""
+
+    def __init__(self) -> None:
+        self._last = mmap.mmap(-1, hashlib.sha256().digest_size)  # shared by all of them
+
+    def is_news(self, text: str) -> bool:
+        """Whether ``text`` is another than the last; from now on it is the last."""
+        digest = hashlib.sha256(text.encode(errors="replace")).digest()
+        is_news = self._last[:] != digest
+        self._last[:] = digest
+        return is_news

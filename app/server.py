@@ -30,6 +30,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
+from app.models.catalog import Catalog
 from app.poe.client import PoeClient
 from app.poe.uploads import Uploads
 from app.settings import Settings
@@ -196,6 +197,7 @@ class GatewayWorker(GeventWorker):
         self._lifecycle: Lifecycle = app.extensions["lifecycle"]
         self._settings: Settings = app.extensions["settings"]
         self._upstreams: Sequence[PoeClient | Uploads] = app.extensions["upstreams"]
+        self._catalog: Catalog = app.extensions["catalog"]
 
     def handle_exit(self, _signal: int, _frame: FrameType | None) -> None:
         """SIGTERM. The event wakes the greenlet that waits for it in ``run``."""
@@ -211,6 +213,7 @@ class GatewayWorker(GeventWorker):
             self.notify()
             for upstream in self._upstreams:
                 upstream.tidy_up()
+            self._catalog.look()
         self._wait(self._settings.drain_seconds, lambda: False)
         for server in servers:
             server.close()

@@ -77,6 +77,11 @@ def _choice(*names: str) -> Kind:
     return Kind(parse, "one of " + ", ".join(names))
 
 
+def _boolean() -> Kind:
+    choice = _choice("true", "false")
+    return Kind(lambda text: bool(choice.parse(text) == "true"), "true or false")
+
+
 def _text(allowed: str, accepts: Callable[[str], object]) -> Kind:
     def parse(text: str) -> str:
         if not accepts(text):
@@ -265,6 +270,10 @@ class Settings:
         _seconds(0, 86_400),
         "How long Poe's list of bots is fresh.",
     )
+    strict_models: bool = _setting(
+        "STRICT_MODELS", "false", _boolean(),
+        "true: a bot that is not in the list of models (hidden, private) is a 404.",
+    )  # fmt: skip
     heartbeat_seconds: float = _setting(
         "HEARTBEAT_SECONDS", "15", _seconds(0, 3600),
         "A silent stream carries a comment line this often, 0 = never.",

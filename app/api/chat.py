@@ -21,6 +21,7 @@ from app.dialects.chat_answer import ChatCompletion, ChatStream, render_stream_e
 from app.errors import ApiError, internal_error, stopping
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
+from app.models import options
 from app.models.catalog import Catalog
 from app.settings import Settings
 from app.streaming import ClientGone, Pump
@@ -50,13 +51,14 @@ def create_blueprint(
         chat = dialect.decode(read_body(request, settings.max_request_size, turns.give), turns.give)
         turns.give()
         bot = catalog.resolve(chat.conversation.model)
+        conversation = options.applied(chat.conversation, bot.options)
         record, trace = requests.record(), Trace()
         record.details |= {
-            "bot": bot,
+            "bot": bot.name,
             "stream": int(chat.stream),
             "outcome": "client_gone",
         }
-        source = completions.run(chat.conversation, bot, key, trace, catalog.tools_way(bot))
+        source = completions.run(conversation, bot.name, key, trace, catalog.tools_way(bot))
         patience = heartbeat_seconds if chat.stream else None
         pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
         exchange = _Exchange(
@@ -66,6 +68,7 @@ def create_blueprint(
             trace,
             include_usage=chat.include_usage,
             as_functions=chat.as_functions,
+            reasoning_fields=options.reasoning_fields(bot.options),
         )
         lifecycle.register(exchange)
         return exchange.stream() if chat.stream else exchange.whole()
@@ -95,10 +98,12 @@ class _Exchange:
         *,
         include_usage: bool,
         as_functions: bool,
+        reasoning_fields: Sequence[str],
     ) -> None:
         self._model = model  # not the request: its attachments may be large, and the answer long
         self._include_usage = include_usage
         self._as_functions = as_functions
+        self._reasoning_fields = reasoning_fields
         self._pump = pump
         self._record = record
         self._trace = trace
@@ -111,7 +116,13 @@ class _Exchange:
 
     def whole(self) -> Response:
         """The answer in one body."""
-        completion = ChatCompletion(self._id, self._created, self._model, as_functions=self._as_functions)
+        completion = ChatCompletion(
+            self._id,
+            self._created,
+            self._model,
+            as_functions=self._as_functions,
+            reasoning_fields=self._reasoning_fields,
+        )
         try:
             while not completion.is_over:
                 completion.add(self._take())
@@ -155,6 +166,7 @@ class _Exchange:
             self._model,
             include_usage=self._include_usage,
             as_functions=self._as_functions,
+            reasoning_fields=self._reasoning_fields,
         )
         try:
             while True:

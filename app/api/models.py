@@ -23,7 +23,7 @@ def create_blueprint(catalog: Catalog) -> Blueprint:
     def retrieve_model(model_id: str) -> Response:
         model = catalog.find(model_id.rstrip("/"))
         if model is None:
-            raise model_not_found(f"The model {model_id[:200]!r} is not in Poe's list.")
+            raise model_not_found(f"The model {model_id[:200]!r} is not in the list.")
         return _json(dialect.render(model))
 
     return blueprint

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from app.errors import ApiError, invalid_request
+from app.errors import invalid_request
+from app.fields import convert
 
-T = TypeVar("T")
+__all__ = ["convert", "decode_object", "with_whole_numbers"]
 
-_PATH = re.compile(r"^(?P<what>.*) - at `(?P<key>key in )?\$?(?P<path>[^`]*)`$", re.DOTALL)
-_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
 _BOM = b"\xef\xbb\xbf"  # RFC 8259 lets us ignore it
-_QUOTED_LIMIT = 100
 _DEPTH_LIMIT = 128  # far from Python's own limit, which is another wherever the stack is
 
 
@@ -57,28 +54,3 @@ def with_whole_numbers(fields: dict[str, Any], names: tuple[str, ...]) -> dict[s
     return fields | {
         name: int(value) for name, value in given if isinstance(value, float) and value.is_integer()
     }
-
-
-def convert(fields: dict[str, Any], form: type[T], path: str = "") -> T:
-    """``fields``, which stand at ``path``, as a ``form``.
-
-    Raises ``ApiError`` (400) whose ``param`` is the wrong field's path.
-    """
-    try:
-        return msgspec.convert(fields, form)
-    except msgspec.ValidationError as error:
-        raise _explained(str(error), path) from None
-
-
-def _explained(text: str, prefix: str) -> ApiError:
-    """Msgspec's words with the path as OpenAI writes it: ``messages[0].content``."""
-    found = _PATH.match(text)
-    what = found["what"] if found else text
-    path = (prefix + (found["path"] if found else "")).removeprefix(".")
-    missing = _MISSING.match(what)
-    if missing:
-        path = f"{path}.{missing['name']}" if path else missing["name"]
-        what = "this field is required"
-    elif len(what) > _QUOTED_LIMIT + 20:
-        what = what[:_QUOTED_LIMIT] + "…"
-    return invalid_request(f"{path or 'request'}: {what}.", path or None)

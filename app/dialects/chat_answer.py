@@ -21,6 +21,7 @@ from app.answer.deltas import (
 )
 from app.errors import ApiError
 
+REASONING_FIELDS = ("reasoning_content",)  # unless others are asked for
 _CALLED = "tool_calls"  # the finish_reason of an answer that calls tools
 
 
@@ -94,11 +95,18 @@ class ChatStream:
     """Renders deltas as ``chat.completion.chunk`` events, each batch as the bytes of one write.
 
     ``id``, ``created`` (seconds) and ``model`` are the same on every chunk. ``as_functions``: a call
-    is written in the deprecated form.
+    is written in the deprecated form. ``reasoning_fields`` are the fields that have the reasoning.
     """
 
     def __init__(
-        self, id: str, created: int, model: str, *, include_usage: bool, as_functions: bool = False
+        self,
+        id: str,
+        created: int,
+        model: str,
+        *,
+        include_usage: bool,
+        as_functions: bool = False,
+        reasoning_fields: Sequence[str] = REASONING_FIELDS,
     ) -> None:
         self._include_usage = include_usage
         self._calls = _form(as_functions=as_functions)
@@ -111,7 +119,7 @@ class ChatStream:
         self._head = msgspec.json.encode(head)[:-1]
         choice = b'data: %b,"choices":[{"index":0,"delta":' % self._head
         self._text = choice + b'{"content":'
-        self._reasoning = choice + b'{"reasoning_content":'
+        self._reasoning = [b'"%b":' % name.encode() for name in reasoning_fields]
         self._end_of_delta = b'},"logprobs":null,"finish_reason":null}]}\n\n'
         self._choice = choice
         self._has_begun = False
@@ -130,7 +138,7 @@ class ChatStream:
                     chunks += (self._text, encode(text), end)
                     self._has_text = True
                 case Reasoning(text):
-                    chunks += (self._reasoning, encode(text), end)
+                    chunks += (self._choice, self._reason(encode(text)), end)
                 case Restart():
                     if self._has_text:
                         chunks += (self._text, b'"\\n\\n"', end)
@@ -155,6 +163,9 @@ class ChatStream:
         end = self._end_of_delta
         lines = _encode_lines(texts)[:-1]
         return b"".join((self._text, lines.replace(b"\n", end + self._text), end))
+
+    def _reason(self, text: bytes) -> bytes:
+        return b"{" + b",".join(name + text for name in self._reasoning)
 
     def _call(self, delta: bytes) -> tuple[bytes, ...]:
         return (self._choice, delta, self._end_of_delta) if delta else ()
@@ -185,9 +196,18 @@ def render_error(error: ApiError) -> bytes:
 
 
 class ChatCompletion:
-    """Collects deltas and renders them as one ``chat.completion``. ``as_functions`` as with a stream."""
+    """Collects deltas and renders them as one ``chat.completion``. Its options are those of a stream."""
 
-    def __init__(self, id: str, created: int, model: str, *, as_functions: bool = False) -> None:
+    def __init__(
+        self,
+        id: str,
+        created: int,
+        model: str,
+        *,
+        as_functions: bool = False,
+        reasoning_fields: Sequence[str] = REASONING_FIELDS,
+    ) -> None:
+        self._reasoning_fields = reasoning_fields
         self._form = _form(as_functions=as_functions)
         self._head = {
             "id": id,
@@ -232,7 +252,7 @@ class ChatCompletion:
         text, reason = "".join(self._text), self._finish.reason
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if self._reasoning:
-            message["reasoning_content"] = "".join(self._reasoning)
+            message |= dict.fromkeys(self._reasoning_fields, "".join(self._reasoning))
         if self._calls:
             message |= {"content": text or None} | self._form.whole(list(self._calls.values()))
         if reason == _CALLED:

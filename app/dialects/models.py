@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.models.catalog import Model
+from app.models.model import Model
 
 
 def render(model: Model) -> bytes:

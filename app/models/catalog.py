@@ -1,134 +1,111 @@
-"""Catalogue: which bots there are, and which one a client means.
-
-Poe's list is fetched when it is needed, is fresh for a while, and is served stale while Poe is
-down. A name is matched against what is known at that moment: a completion never waits for the list.
-"""
+"""Catalogue: the bots that clients see, and which one a name means."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from msgspec import Struct
+from app.errors import model_not_found
+from app.logs import News, logger
+from app.models import shape as shapes
+from app.models.config import ModelsConfig
+from app.models.listing import List, Listing
+from app.models.model import Model
+from app.models.shape import Bot, Shape
+from app.models.store import Store
+from app.tools.ways import Way
 
-from app.errors import ApiError, bad_upstream
-from app.logs import logger
-from app.tools.ways import Mode, Way
-
-_RETRY_SECONDS = 10.0  # between attempts in the background while Poe is down
-
-
-class Model(Struct, frozen=True):
-    """A bot as the list tells of it. ``created`` in seconds; ``None`` where Poe says nothing.
-
-    ``has_tools``: the list says that the bot takes tools by itself.
-    """
-
-    id: str
-    created: int = 0
-    owned_by: str = "poe"
-    description: str | None = None
-    context_length: int | None = None
-    max_output_tokens: int | None = None
-    architecture: Mapping[str, Any] | None = None
-    pricing: Mapping[str, Any] | None = None
-    parameters: Sequence[str] = ()
-    has_tools: bool = False
+_TOLD_CONFLICTS = 10
 
 
 class Catalog:
-    """The list of bots, kept by ``clock`` (seconds, monotonic) for ``fresh_seconds``.
+    """What ``store`` makes of the ``listing``. ``is_strict``: a bot that is not in the list is none.
 
-    ``fetch`` gets it from Poe and raises ``ApiError`` if it cannot.
+    A name is matched against what is known at that moment: a completion does not wait for the list,
+    unless ``is_strict`` needs one and there never was any.
     """
 
-    def __init__(
-        self,
-        fetch: Callable[[], Sequence[Model]],
-        clock: Callable[[], float],
-        fresh_seconds: float,
-    ) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._fresh_seconds = fresh_seconds
-        self._models: Sequence[Model] = ()
-        self._by_name: Mapping[str, Model] = {}
-        self._fetched_at: float | None = None
-        self._tried_at: float | None = None
-        self._attempts = 0
-        self._failure: ApiError | None = None
-        self._fetching = threading.Lock()
+    def __init__(self, store: Store, listing: Listing, *, is_strict: bool = False) -> None:
+        self._store = store
+        self._listing = listing
+        self._is_strict = is_strict
+        self._made_of: tuple[ModelsConfig, List] | None = None
+        self._shape = shapes.shape(ModelsConfig(), ())
+        self._news = News()
+
+    def shape(self) -> Shape:
+        """The list and all names, as far as Poe's list is known."""
+        config, known = self._store.current().config, self._listing.known()
+        made_of = self._made_of
+        if made_of is None or made_of[0] is not config or made_of[1] is not known:
+            self._shape = shapes.shape(config, known.models)
+            self._made_of = config, known
+            self._warn()
+        return self._shape
 
     def models(self) -> Sequence[Model]:
-        """The list. Waits only if there is none yet; one that is not fresh is renewed meanwhile.
-
-        Raises ``ApiError`` (502) if there never was one and Poe cannot be asked.
-        """
-        if self._fetched_at is not None:
-            self.refresh_in_background()
-            return self._models
-        attempts = self._attempts
-        with self._fetching:
-            if self._attempts == attempts:  # else another request has just tried
-                self._refresh()
-        if self._fetched_at is None and self._failure is not None:
-            raise self._failure
-        return self._models
+        """The list for clients. Waits only if Poe's was never fetched. Raises ``ApiError`` (502)."""
+        self._listing.wait(self._token())
+        return self.shape().models
 
     def find(self, name: str) -> Model | None:
-        """The bot of that name in any case, from the list as ``models`` gives it."""
+        """The list's entry of that name in any case. Waits and raises as ``models`` does."""
         self.models()
-        return self._by_name.get(name.casefold())
+        return self.shape().by_name.get(name.strip().casefold())
 
-    def resolve(self, name: str) -> str:
+    def resolve(self, name: str) -> Bot:
         """The bot that a client means by ``name``.
 
-        As the list spells it; a vendor's prefix (``openai/gpt-4o``) is left out if the list knows
-        what follows it and not the whole. A name that the list does not know is the bot's own.
+        A vendor's prefix (``openai/gpt-4o``) is left out if what follows it is known and the whole is not.
+        A name that is not known is the bot's own. Raises ``ApiError`` (404) for a bot that is not in the
+        list, if this is strict.
         """
-        self.refresh_in_background()
-        rest = name.strip()
-        while True:
-            model = self._by_name.get(rest.casefold())
-            if model is not None:
-                return model.id
-            _, slash, rest = rest.partition("/")
-            if not slash:
-                return name.strip()
+        bot = self._known(name)
+        if not self._is_strict or (bot and bot.is_listed):
+            self.refresh_in_background()
+            return bot or Bot(name.strip())
+        self.models()
+        bot = self._known(name)
+        if bot is None or not bot.is_listed:
+            raise model_not_found(f"The model {name[:200]!r} is not in the list of models (STRICT_MODELS).")
+        return bot
 
-    def tools_way(self, bot: str, mode: Mode = "auto") -> Way:
-        """How tools get to ``bot``, as far as the list is known at this moment."""
+    def tools_way(self, bot: Bot) -> Way:
+        """How tools get to ``bot``: as the file says, else by what Poe's list says of it."""
+        mode = bot.options.tools or "auto"
         if mode != "auto":
             return mode
-        model = self._by_name.get(bot.casefold())
-        return "native" if model is not None and model.has_tools else "xml"
+        return "native" if bot.has_tools else "xml"
 
     def refresh_in_background(self) -> None:
-        """See to it that the list is fresh soon."""
-        now = self._clock()
-        is_due = self._tried_at is None or now - self._tried_at >= _RETRY_SECONDS
-        if not self._is_fresh() and is_due and not self._fetching.locked():
-            self._tried_at = now
-            threading.Thread(target=self._refresh_in_turn, name="models", daemon=True).start()
+        """See to it that Poe's list is fresh soon."""
+        self._listing.refresh_in_background(self._token())
 
-    def _is_fresh(self) -> bool:
-        return self._fetched_at is not None and self._clock() - self._fetched_at < self._fresh_seconds
+    def prepare(self) -> None:
+        """Be ready for the first request: have a list, be it an old one."""
+        self.look()
+        if not self._listing.known().models:
+            self.refresh_in_background()
 
-    def _refresh(self) -> None:
-        self._tried_at = self._clock()
-        try:
-            models = self._fetch()
-        except ApiError as error:
-            logger.warning("the list of models could not be fetched: %s", error)
-            self._failure = bad_upstream(f"Poe's list of models could not be fetched: {error.message}")
-        else:
-            self._models = models
-            self._by_name = {model.id.casefold(): model for model in reversed(models)}
-            self._fetched_at = self._clock()
-        self._attempts += 1
+    def look(self) -> None:
+        """See what has changed on disk. To be called now and then."""
+        self.shape()
 
-    def _refresh_in_turn(self) -> None:
-        with self._fetching:
-            if not self._is_fresh():
-                self._refresh()
+    def _token(self) -> str | None:
+        return self._store.current().config.list_token
+
+    def _known(self, name: str) -> Bot | None:
+        bots, rest = self.shape().bots, name.strip()
+        while True:
+            bot = bots.get(rest.casefold())
+            if bot is not None:
+                return bot
+            _, slash, rest = rest.partition("/")
+            if not slash:
+                return None
+
+    def _warn(self) -> None:
+        conflicts = self._shape.conflicts
+        if conflicts:
+            told = " ".join(f"{conflict.message}" for conflict in conflicts[:_TOLD_CONFLICTS])
+            if self._news.is_news(told):
+                logger.warning("%s: the first claim of a name counts. %s", self._store.path, told)

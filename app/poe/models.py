@@ -8,17 +8,16 @@ from typing import Any
 import msgspec
 
 from app.errors import bad_upstream
-from app.models.catalog import Model
+from app.models.model import Model, seconds
 from app.poe.client import PoeClient, QueryFailed
 
-_MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
 _FEATURES = ("supported_features", "supported_parameters")  # lists of words, "tools" among them
 
 
-def fetch(client: PoeClient) -> list[Model]:
-    """Ask Poe for its list. Raises ``ApiError`` if there is none to be had."""
+def fetch(client: PoeClient, token: str | None = None) -> list[Model]:
+    """Ask Poe for its list, with ``token`` or without. Raises ``ApiError`` if there is none to be had."""
     try:
-        return decode(client.models())
+        return decode(client.models(token))
     except QueryFailed as failed:
         raise failed.error from failed
 
@@ -40,7 +39,7 @@ def _model(entry: dict[str, Any]) -> Model:
     window = window if isinstance(window, dict) else {"context_length": window}
     return Model(
         id=entry["id"],
-        created=_seconds(entry.get("created")),
+        created=seconds(entry.get("created")),
         owned_by=_text(entry.get("owned_by")) or "poe",
         description=_text(entry.get("description")),
         context_length=_number(window.get("context_length")) or _number(entry.get("context_length")),
@@ -50,12 +49,6 @@ def _model(entry: dict[str, Any]) -> Model:
         parameters=_names(entry.get("parameters")),
         has_tools=any("tools" in _list(entry.get(name)) for name in _FEATURES),
     )
-
-
-def _seconds(created: object) -> int:
-    if isinstance(created, bool) or not isinstance(created, (int, float)):
-        return 0
-    return int(created // 1000 if created >= _MILLISECONDS_FROM else created)
 
 
 def _text(value: object) -> str | None:

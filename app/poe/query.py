@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from app.conversation import Conversation, Message, Role, TextPart, Tool, ToolCall
 from app.errors import invalid_request, model_not_found
@@ -74,7 +75,11 @@ def texts(conversation: Conversation) -> Iterator[str]:
 
 def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list[dict[str, Any]]:
     is_native = bool(conversation.tools)
-    said = [message for message in conversation.messages if not (is_native and _is_of_round(message))]
+    said = [
+        _as_user(message) if conversation.system_as_user else message
+        for message in conversation.messages
+        if not (is_native and _is_of_round(message))
+    ]
     messages = [_message(message, give_turn) for message in said]
     for index, attachments in placed(said, give_turn).items():
         messages[index]["attachments"] = [
@@ -83,6 +88,10 @@ def _messages(conversation: Conversation, give_turn: Callable[[], None]) -> list
     if conversation.parameters:
         _bearer(messages)["parameters"] = dict(conversation.parameters)
     return messages
+
+
+def _as_user(message: Message) -> Message:
+    return replace(message, role=Role.USER) if message.role is Role.SYSTEM else message
 
 
 def _message(message: Message, give_turn: Callable[[], None]) -> dict[str, Any]:

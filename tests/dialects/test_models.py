@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from app.dialects import models
-from app.models.catalog import Model
+from app.models.model import Model
 
 
 def test_a_model_that_says_nothing_of_itself_has_openais_four_fields():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ApiError
-from app.models.catalog import Model
+from app.models.model import Model
 from app.poe import models
 
 

@@ -1,0 +1,41 @@
+"""Fields: plain data from outside as typed structs, and errors that name the field which is wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from app.errors import ApiError, invalid_request
+
+T = TypeVar("T")
+
+_PATH = re.compile(r"^(?P<what>.*) - at `(?P<key>key in )?\$?(?P<path>[^`]*)`$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
+_QUOTED_LIMIT = 100
+
+
+def convert(fields: Any, form: type[T], path: str = "") -> T:
+    """``fields``, which stand at ``path``, as a ``form``.
+
+    Raises ``ApiError`` (400) whose ``param`` is the wrong field's path.
+    """
+    try:
+        return msgspec.convert(fields, form)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), path) from None
+
+
+def _explained(text: str, prefix: str) -> ApiError:
+    """Msgspec's words with the path as OpenAI writes it: ``messages[0].content``."""
+    found = _PATH.match(text)
+    what = found["what"] if found else text
+    path = (prefix + (found["path"] if found else "")).removeprefix(".")
+    missing = _MISSING.match(what)
+    if missing:
+        path = f"{path}.{missing['name']}" if path else missing["name"]
+        what = "this field is required"
+    elif len(what) > _QUOTED_LIMIT + 20:
+        what = what[:_QUOTED_LIMIT] + "…"
+    return invalid_request(f"{path or 'request'}: {what}.", path or None)

@@ -1,0 +1,142 @@
+"""Edits: new content written into a YAML text so that its comments and its layout stay.
+
+ruamel.yaml keeps them. It is told that every unquoted word is a string, so that what is not edited comes out
+as it went in; what a word stands for is only ``documents``' to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.util import RegExp
+
+from app.models import documents
+from app.models.documents import DocumentError
+
+_LINE_WIDTH = 4096  # nothing is folded
+_NULL = "tag:yaml.org,2002:null"
+
+
+def edited(text: str, fields: Mapping[str, Any]) -> str:
+    """``text``, whose content becomes ``fields``. What is read from it then is just that.
+
+    Where that cannot be had by editing (what an alias stands for is changed in one of two places), the
+    whole is written anew.
+    """
+    try:
+        before = documents.read(text)
+        new = _edited(text, before if isinstance(before, dict) else {}, fields)
+        if _are_same(documents.read(new), fields):
+            return new
+    except (DocumentError, YAMLError, LookupError, TypeError, ValueError, AttributeError):
+        pass  # what no editor understands
+    return dumped(fields)
+
+
+def dumped(fields: Mapping[str, Any]) -> str:
+    """``fields`` as a text of its own."""
+    return _dump(_written(fields))
+
+
+def _edited(text: str, before: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    root = _editor().load(text)
+    if not isinstance(root, CommentedMap):
+        return text + dumped(fields)
+    _update(root, before, fields)
+    return _dump(root)
+
+
+class _Words(VersionedResolver):
+    """Takes every unquoted word for a string, and nothing for null."""
+
+    @property
+    def versioned_resolver(self) -> dict[str, list[Any]]:
+        return {"": [(_NULL, RegExp("^$"))]}
+
+
+def _editor() -> YAML:
+    editor = YAML(typ="rt", pure=True)
+    editor.Resolver = _Words
+    editor.preserve_quotes = True
+    editor.width = _LINE_WIDTH
+    return editor
+
+
+def _dump(root: Any) -> str:
+    stream = StringIO()
+    _editor().dump(root, stream)
+    return stream.getvalue()
+
+
+def _update(node: CommentedMap, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    for key in before:
+        if key not in after:
+            del node[key]
+    for key, value in after.items():
+        old = before.get(key)
+        if key in before and _are_same(old, value):
+            continue
+        inner = node.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and isinstance(inner, CommentedMap):
+            _update(inner, old, value)
+        elif isinstance(value, list) and isinstance(old, list) and isinstance(inner, CommentedSeq):
+            _update_list(inner, old, value)
+        else:
+            node[_key(key)] = _written(value)
+
+
+def _update_list(node: CommentedSeq, before: list[Any], after: list[Any]) -> None:
+    """Entries are the same if their ids are, or they themselves."""
+    names = [_name(each) for each in after]
+    kept = [index for index, each in enumerate(before) if _name(each) in names]
+    for index in reversed(range(len(before))):
+        if index not in kept:
+            del node[index]
+    known = [_name(before[index]) for index in kept]
+    for index, value in enumerate(after):
+        if index < len(known) and known[index] == names[index]:
+            old = before[kept[index]]
+            if isinstance(value, Mapping) and isinstance(old, Mapping):
+                _update(node[index], old, value)
+        elif index < len(known):
+            node[index] = _written(value)
+        else:
+            node.append(_written(value))
+
+
+def _name(entry: Any) -> bytes:
+    return _bytes(entry["id"] if isinstance(entry, Mapping) and "id" in entry else entry)
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    return _bytes(one) == _bytes(other)
+
+
+def _bytes(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _written(value: Any) -> Any:
+    """Plain data as what the editor writes."""
+    if isinstance(value, Mapping):
+        return CommentedMap((_key(key), _written(each)) for key, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return CommentedSeq(_written(each) for each in value)
+    if isinstance(value, str):
+        is_plain = value and isinstance(documents.resolve(value), str)
+        return value if is_plain else DoubleQuotedScalarString(value)
+    if value is None:
+        return None
+    return msgspec.json.encode(value).decode()
+
+
+def _key(key: str) -> str:
+    return DoubleQuotedScalarString(key) if key in ("", "<<") else key

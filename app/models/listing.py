@@ -1,0 +1,170 @@
+"""Listing: Poe's list of bots, fetched once for all workers, kept on disk, and served while Poe is down."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from app import files
+from app.coordination.once import Once
+from app.errors import ApiError, bad_upstream
+from app.logs import logger
+from app.models.model import Model
+
+_RETRY_SECONDS = 10.0  # between attempts in the background while Poe is down
+_SIZE_LIMIT = 64 * 1024 * 1024  # bytes
+_KEY = "models"
+
+
+class List(Struct, frozen=True):
+    """The list as Poe gave it at ``fetched_at`` (seconds since 1970), to whoever ``source`` tells apart."""
+
+    models: Sequence[Model] = ()
+    fetched_at: float = -math.inf
+    source: str = ""
+
+
+class _Outcome(Struct, frozen=True):
+    """What a fetch brought: nothing, for what it got is on disk, or why there is nothing."""
+
+    failure: str | None = None
+
+
+class Listing:
+    """The list of one Poe, fresh for ``fresh_seconds``, for one of the processes that share ``path``.
+
+    ``fetch`` gets it with a token or without and raises ``ApiError``; ``once`` sees to it that one process
+    does; ``clock`` gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        fetch: Callable[[str | None], Sequence[Model]],
+        once: Once,
+        fresh_seconds: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._fetch = fetch
+        self._once = once
+        self._fresh_seconds = fresh_seconds
+        self._clock = clock
+        self._list = List()
+        self._has_read = False
+        self._tried_at = -math.inf
+        self._attempts = 0
+        self._failure: str | None = None
+        self._fetching = threading.Lock()
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last attempt to fetch the list failed, if it did."""
+        return self._failure
+
+    def known(self) -> List:
+        """The list as far as it is known; empty if it never could be fetched. Asks nobody."""
+        if not self._has_read:
+            self._has_read = True
+            self._read()
+        return self._list
+
+    def names(self) -> Sequence[str]:
+        """The names of the bots in the list as far as it is known."""
+        return [model.id for model in self.known().models]
+
+    def wait(self, token: str | None) -> List:
+        """The list. Waits only if there is none yet; one that is not fresh is renewed meanwhile.
+
+        Raises ``ApiError`` (502) if there never was one and Poe cannot be asked.
+        """
+        if self._has_list():
+            self.refresh_in_background(token)
+            return self._list
+        attempts = self._attempts
+        with self._fetching:
+            if self._attempts == attempts:  # else another request has just tried
+                self._refresh(token)
+        if not self._has_list():
+            raise bad_upstream(f"Poe's list of models could not be fetched: {self._failure}")
+        return self._list
+
+    def refresh_in_background(self, token: str | None) -> None:
+        """See to it that the list is fresh soon."""
+        now = self._clock()
+        is_due = not 0 <= now - self._tried_at < _RETRY_SECONDS
+        if is_due and not self._is_fresh(token) and not self._fetching.locked():
+            self._tried_at = now
+            threading.Thread(target=self._refresh_in_turn, args=(token,), name="models", daemon=True).start()
+
+    def _has_list(self) -> bool:
+        return self.known().fetched_at > -math.inf
+
+    def _is_fresh(self, token: str | None) -> bool:
+        known = self.known()
+        age = self._clock() - known.fetched_at
+        return 0 <= age < self._fresh_seconds and known.source == _source(token)
+
+    def _refresh_in_turn(self, token: str | None) -> None:
+        with self._fetching:
+            if not self._is_fresh(token):
+                self._refresh(token)
+
+    def _refresh(self, token: str | None) -> None:
+        """Fetch the list, or wait for the process that does."""
+        self._tried_at = self._clock()
+        before = self._list
+        shared = self._once.share(_KEY, lambda: msgspec.json.encode(self._fetched(token)))
+        outcome = msgspec.json.decode(shared, type=_Outcome)
+        if outcome.failure is None and self._list is before:
+            self._read()
+            if self._list is before:  # the other process could not write it down
+                outcome = self._fetched(token)
+        self._failure = outcome.failure
+        self._attempts += 1
+
+    def _fetched(self, token: str | None) -> _Outcome:
+        """Fetch the list, unless another process just has, and write it down."""
+        self._read()
+        if self._is_fresh(token):
+            return _Outcome()
+        try:
+            models = self._fetch(token)
+        except ApiError as error:
+            logger.warning("the list of models could not be fetched: %s", error)
+            return _Outcome(error.message)
+        self._list = List(models, self._clock(), _source(token))
+        self._write()
+        return _Outcome()
+
+    def _read(self) -> None:
+        """Take over what is on disk if it is newer."""
+        try:
+            stored = msgspec.json.decode(files.read(self._path, _SIZE_LIMIT), type=List)
+        except FileNotFoundError:
+            return
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            logger.warning(
+                "the list of models on disk is not used: %s (%s)", type(error).__name__, self._path
+            )
+            return
+        if stored.fetched_at > self._list.fetched_at:
+            self._list = stored
+
+    def _write(self) -> None:
+        try:
+            files.replace(self._path, msgspec.json.encode(self._list))
+        except OSError as error:
+            logger.warning("the list of models is not kept on disk: %s (%s)", error.strerror, self._path)
+
+
+def _source(token: str | None) -> str:
+    """Tells lists apart that were fetched with another token; not the token."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""
