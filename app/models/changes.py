@@ -20,7 +20,10 @@ class Change(Struct, frozen=True):
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """The fields that differ, in the order in which they stand. Entries of lists are told by their ids."""
+    """The fields that differ, in the order in which they stand. Entries of lists are told by their ids.
+
+    An empty mapping or list counts as nothing.
+    """
     old, new = dict(_flat(before)), dict(_flat(after))
     paths = dict.fromkeys((*old, *new))
     found = [
@@ -30,13 +33,13 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 
 
 def _flat(fields: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(fields, Mapping) and (fields or not path):
+    if isinstance(fields, Mapping):
         for key, value in fields.items():
             yield from _flat(value, f"{path}.{key}" if path else key)
     elif _is_of_entries(fields):
         for entry in fields:
             yield from _flat(entry, f"{path}[{entry['id']}]")
-    else:
+    elif fields != []:
         yield path, fields
 
 

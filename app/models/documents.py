@@ -86,7 +86,8 @@ class _Reader:
         self._events: Iterator[events.Event] = iter(())
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._nodes = 0
-        self.line: int | None = None
+        self._reached = 0  # how much of the target's path
+        self.line = 1
 
     def read(self) -> Any:
         if len(self._text) > _SIZE_LIMIT:
@@ -112,8 +113,6 @@ class _Reader:
 
     def _node(self, event: events.Event, depth: int, path: str | None) -> Any:
         """``path`` is ``None`` where what is looked for cannot be."""
-        if path is not None and self._target is not None:
-            self.line = _line(event)
         if depth > _DEPTH_LIMIT:
             raise DocumentError("The file is nested too deeply.", _line(event))
         if isinstance(event, events.AliasEvent):
@@ -151,7 +150,7 @@ class _Reader:
         _check_tag(start, "seq")
         items: list[Any] = []
         while not isinstance(event := next(self._events), events.SequenceEndEvent):
-            items.append(self._node(event, depth + 1, self._toward(path, f"[{len(items)}]")))
+            items.append(self._node(event, depth + 1, self._toward(path, f"[{len(items)}]", event)))
         return items
 
     def _mapping(self, start: events.MappingStartEvent, depth: int, path: str | None) -> dict[str, Any]:
@@ -162,10 +161,8 @@ class _Reader:
             key, is_merge = self._key(event)
             if key in own:
                 raise DocumentError(f"The key {key[:100]!r} is there twice.", _line(event))
-            inner = self._toward(path, f".{key}")
-            if inner is not None and self._target is not None:
-                self.line = _line(event)
-            value = self._node(next(self._events), depth + 1, None if is_merge else inner)
+            inner = None if is_merge else self._toward(path, f".{key}", event)
+            value = self._node(next(self._events), depth + 1, inner)
             if is_merge:
                 merged = _merged(value, event) | merged
             else:
@@ -185,14 +182,16 @@ class _Reader:
             self._anchors[event.anchor] = event.value, 1
         return event.value, event.value == _MERGE and event.implicit[0]
 
-    def _toward(self, path: str | None, step: str) -> str | None:
-        """The path of what is one ``step`` further, if it leads to the target."""
+    def _toward(self, path: str | None, step: str, event: events.Event) -> str | None:
+        """The path of what is one ``step`` further, and begins with ``event``, if it leads to the target."""
         if path is None or self._target is None:
             return None
         inner = (path + step).removeprefix(".")
-        target = self._target
-        is_toward = target == inner or target.startswith((f"{inner}.", f"{inner}["))
-        return inner if is_toward else None
+        if inner != self._target and not self._target.startswith((f"{inner}.", f"{inner}[")):
+            return None
+        if len(inner) >= self._reached:  # a dot may also be part of a key
+            self.line, self._reached = _line(event), len(inner)
+        return inner
 
 
 def _parsed(text: str) -> Iterator[events.Event]:

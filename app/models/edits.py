@@ -17,8 +17,9 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from ruamel.yaml.util import RegExp
+from yaml import YAMLError as PyYAMLError
 
-from app.models import documents
+from app.models import documents, removals
 from app.models.documents import DocumentError
 
 _LINE_WIDTH = 4096  # nothing is folded
@@ -33,10 +34,12 @@ def edited(text: str, fields: Mapping[str, Any]) -> str:
     """
     try:
         before = documents.read(text)
-        new = _edited(text, before if isinstance(before, dict) else {}, fields)
+        if _are_same(before, fields):
+            return text
+        new = _edited(removals.without_lines(text, before, fields, _which_stay), fields)
         if _are_same(documents.read(new), fields):
             return new
-    except (DocumentError, YAMLError, LookupError, TypeError, ValueError, AttributeError):
+    except (DocumentError, PyYAMLError, YAMLError, LookupError, TypeError, ValueError, AttributeError):
         pass  # what no editor understands
     return dumped(fields)
 
@@ -46,11 +49,11 @@ def dumped(fields: Mapping[str, Any]) -> str:
     return _dump(_written(fields))
 
 
-def _edited(text: str, before: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+def _edited(text: str, fields: Mapping[str, Any]) -> str:
     root = _editor().load(text)
     if not isinstance(root, CommentedMap):
         return text + dumped(fields)
-    _update(root, before, fields)
+    _update(root, documents.read(text), fields)
     return _dump(root)
 
 
@@ -67,6 +70,7 @@ def _editor() -> YAML:
     editor.Resolver = _Words
     editor.preserve_quotes = True
     editor.width = _LINE_WIDTH
+    editor.brace_single_entry_mapping_in_flow_sequence = True
     return editor
 
 
@@ -96,9 +100,10 @@ def _update(node: CommentedMap, before: Mapping[str, Any], after: Mapping[str, A
 def _update_list(node: CommentedSeq, before: list[Any], after: list[Any]) -> None:
     """Entries are the same if their ids are, or they themselves."""
     names = [_name(each) for each in after]
-    kept = [index for index, each in enumerate(before) if _name(each) in names]
+    stays = _which_stay(before, after)
+    kept = [index for index in range(len(before)) if stays[index]]
     for index in reversed(range(len(before))):
-        if index not in kept:
+        if not stays[index]:
             del node[index]
     known = [_name(before[index]) for index in kept]
     for index, value in enumerate(after):
@@ -110,6 +115,11 @@ def _update_list(node: CommentedSeq, before: list[Any], after: list[Any]) -> Non
             node[index] = _written(value)
         else:
             node.append(_written(value))
+
+
+def _which_stay(before: list[Any], after: list[Any]) -> list[bool]:
+    names = set(map(_name, after))
+    return [_name(entry) in names for entry in before]
 
 
 def _name(entry: Any) -> bytes:

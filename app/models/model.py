@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ class Model(Struct, frozen=True):
     max_output_tokens: int | None = None
     architecture: Mapping[str, Any] | None = None
     pricing: Mapping[str, Any] | None = None
-    parameters: Sequence[str] = ()
+    parameters: tuple[str, ...] = ()
     has_tools: bool = False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -63,9 +62,9 @@ def _mapping(value: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _names(parameters: object) -> Sequence[str]:
+def _names(parameters: object) -> tuple[str, ...]:
     named = (each for each in _list(parameters) if isinstance(each, dict))
-    return [each["name"] for each in named if _text(each.get("name"))]
+    return tuple(each["name"] for each in named if _text(each.get("name")))
 
 
 def _list(value: object) -> list[Any]:

@@ -1,131 +1,54 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.coordination.once import FileOnce
 from app.errors import ApiError, bad_upstream
-from app.models.catalog import Catalog, Model
+from app.models.catalog import Catalog
+from app.models.listing import Listing
+from app.models.model import Model
+from app.models.store import Store
 
 MODELS = [Model("Claude-Sonnet-4.5"), Model("gpt-4o"), Model("org/bot")]
 
 
-class Poe:
-    """A list of models that may be down, and a clock that stands still until it is moved."""
+class World:
+    """A folder with models.yaml, and a Poe that has ``models``, or is down where there are none."""
 
-    def __init__(self, models: Sequence[Model] = MODELS) -> None:
-        self.models = models
-        self.is_down = False
-        self.now = 1000.0
-        self.fetches = 0
-        self.answers = threading.Event()
-        self.answers.set()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-    def fetch(self) -> Sequence[Model]:
-        assert self.answers.wait(10)
-        self.fetches += 1
-        if self.is_down:
-            raise bad_upstream("Poe is down.")
-        return self.models
+    def catalog(self, text: str = "", models: Sequence[Model] | None = MODELS, **options: Any) -> Catalog:
+        """The catalogue, which has not been asked for its list yet."""
+        if text:
+            self.folder.joinpath("models.yaml").write_text(text)
 
-    def catalog(self) -> Catalog:
-        return Catalog(self.fetch, lambda: self.now, fresh_seconds=300)
+        def fetch(token: str | None) -> Sequence[Model]:
+            if models is None:
+                raise bad_upstream("Poe is down.")
+            return models
 
+        listing = Listing(self.folder / "list", fetch, FileOnce(self.folder / "fetching"), 300)
+        return Catalog(Store(self.folder, listing.names), listing, **options)
 
-def settle() -> None:
-    """Wait for what goes on in the background."""
-    for thread in threading.enumerate():
-        if thread.name == "models":
-            thread.join(10)
+    def known(self, text: str = "", models: Sequence[Model] = MODELS, **options: Any) -> Catalog:
+        """The catalogue, which knows Poe's list."""
+        catalog = self.catalog(text, models, **options)
+        catalog.models()
+        return catalog
 
 
-def test_the_list_is_fetched_when_it_is_needed_and_kept():
-    poe = Poe()
-    catalog = poe.catalog()
-    assert poe.fetches == 0
-    assert catalog.models() == catalog.models() == MODELS
-    settle()
-    assert poe.fetches == 1
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
-def test_an_old_list_is_served_and_renewed_meanwhile():
-    poe = Poe()
-    catalog = poe.catalog()
-    catalog.models()
-    poe.models = [Model("new")]
-    poe.now += 301
-    poe.answers.clear()
-    assert catalog.models() == MODELS
-    poe.answers.set()
-    settle()
-    assert catalog.models() == [Model("new")]
-
-
-def test_an_old_list_is_served_while_poe_is_down():
-    poe = Poe()
-    catalog = poe.catalog()
-    catalog.models()
-    poe.is_down = True
-    poe.now += 301
-    for _ in range(3):
-        assert catalog.models() == MODELS
-        settle()
-    assert poe.fetches == 2
-
-
-def test_poe_is_asked_again_after_a_while():
-    poe = Poe()
-    catalog = poe.catalog()
-    catalog.models()
-    poe.is_down = True
-    poe.now += 301
-    catalog.models()
-    settle()
-    poe.is_down, poe.models = False, [Model("new")]
-    poe.now += 11
-    catalog.models()
-    settle()
-    assert catalog.models() == [Model("new")]
-
-
-def test_a_list_that_never_was_is_a_bad_gateway_each_time():
-    poe = Poe()
-    poe.is_down = True
-    catalog = poe.catalog()
-    for _ in range(2):
-        with pytest.raises(ApiError) as raised:
-            catalog.models()
-        assert raised.value.status == 502
-        assert "Poe is down." in raised.value.message
-    poe.is_down = False
-    assert catalog.models() == MODELS
-
-
-def test_those_who_wait_for_the_first_list_share_one_fetch():
-    poe = Poe()
-    poe.answers.clear()
-    catalog = poe.catalog()
-    everybody_asks = threading.Barrier(6)
-    found: list[Sequence[Model]] = []
-
-    def ask() -> None:
-        everybody_asks.wait(10)
-        found.append(catalog.models())
-
-    threads = [threading.Thread(target=ask) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    everybody_asks.wait(10)
-    poe.answers.set()
-    for thread in threads:
-        thread.join(10)
-    assert (found, poe.fetches) == ([MODELS] * 5, 1)
-
-
-def test_a_model_is_found_in_any_case():
-    catalog = Poe().catalog()
+def test_a_model_is_found_in_any_case(world: World) -> None:
+    catalog = world.known()
     assert catalog.find("claude-SONNET-4.5") == MODELS[0]
     assert catalog.find("org/bot") == MODELS[2]
     assert catalog.find("unknown") is None
@@ -148,46 +71,94 @@ def test_a_model_is_found_in_any_case():
         ("gpt-4o/", "gpt-4o/"),
     ],
 )
-def test_a_name_means_the_bot_that_the_list_knows_or_itself(name: str, bot: str):
-    catalog = Poe().catalog()
+def test_a_name_means_the_bot_that_the_list_knows_or_itself(world: World, name: str, bot: str) -> None:
+    assert world.known().resolve(name).name == bot
+
+
+def test_of_two_names_alike_the_first_counts(world: World) -> None:
+    assert world.known(models=[Model("Bot"), Model("bot")]).resolve("BOT").name == "Bot"
+
+
+def test_a_name_does_not_wait_for_the_list(world: World) -> None:
+    catalog = world.catalog(models=None)
+    assert catalog.resolve("openai/GPT-4o").name == "openai/GPT-4o"
+
+
+@pytest.mark.parametrize(
+    ("mode", "way"), [("native", "native"), ("xml", "xml"), ("off", "off"), ("auto", "native")]
+)
+def test_the_file_may_tell_the_way_of_tools(world: World, mode: str, way: str) -> None:
+    catalog = world.known(f"models: {{able: {{tools: {mode}}}}}", [Model("Able", has_tools=True)])
+    assert catalog.tools_way(catalog.resolve("able")) == way
+
+
+def test_tools_go_the_way_that_the_list_says_and_as_words_without_it(world: World) -> None:
+    catalog = world.catalog(models=[Model("Able", has_tools=True), Model("plain")])
+    assert (
+        catalog.tools_way(catalog.resolve("able")) == "xml"
+    )  # the list is not there yet, and not waited for
     catalog.models()
-    assert catalog.resolve(name) == bot
+    ways = [catalog.tools_way(catalog.resolve(name)) for name in ("able", "plain", "private")]
+    assert ways == ["native", "xml", "xml"]
 
 
-def test_of_two_names_alike_the_first_counts():
-    catalog = Poe([Model("Bot"), Model("bot")]).catalog()
-    catalog.models()
-    assert catalog.resolve("BOT") == "Bot"
+FILE = """
+models:
+  gpt-4o: {mapping: Fast, aliases: [quick]}
+  org/bot: {enable: false, parameters: {a: 1}}
+custom_models: [{id: Private}]
+"""
 
 
-def test_a_name_does_not_wait_for_the_list():
-    poe = Poe()
-    poe.answers.clear()
-    catalog = poe.catalog()
-    assert catalog.resolve("openai/GPT-4o") == "openai/GPT-4o"
-    poe.answers.set()
-    settle()
-    assert catalog.resolve("openai/GPT-4o") == "gpt-4o"
+def test_the_list_is_shaped_by_the_file(world: World) -> None:
+    listed = [model.id for model in world.known(FILE).models()]
+    assert listed == ["Claude-Sonnet-4.5", "Fast", "quick", "Private"]
 
 
-def test_a_name_is_resolved_by_an_old_list_while_poe_is_down():
-    poe = Poe()
-    catalog = poe.catalog()
-    catalog.models()
-    poe.is_down = True
-    poe.now += 10_000
-    assert catalog.resolve("GPT-4o") == "gpt-4o"
-    settle()
-    assert catalog.resolve("GPT-4o") == "gpt-4o"
+@pytest.mark.parametrize("name", ["fast", "QUICK", "gpt-4o", "poe/fast", "openai/gpt-4o"])
+def test_a_bot_is_asked_by_each_of_its_names(world: World, name: str) -> None:
+    assert world.known(FILE).resolve(name).name == "gpt-4o"
 
 
-@pytest.mark.parametrize(("mode", "way"), [("native", "native"), ("xml", "xml"), ("off", "off")])
-def test_the_way_of_tools_may_be_told(mode: Any, way: str):
-    assert Poe([Model("bot", has_tools=True)]).catalog().tools_way("bot", mode) == way
+def test_options_hold_before_the_list_is_there(world: World) -> None:
+    bot = world.catalog(FILE, None).resolve("ORG/bot")
+    assert (bot.name, bot.options.parameters) == ("org/bot", {"a": 1})
+    assert world.catalog(FILE, None).resolve("fast").name == "gpt-4o"
 
 
-def test_tools_go_the_way_that_the_list_says_and_as_words_without_it():
-    catalog = Poe([Model("Able", has_tools=True), Model("plain")]).catalog()
-    assert catalog.tools_way("able") == "xml"  # the list is not there yet, and not waited for
-    catalog.models()
-    assert [catalog.tools_way(name) for name in ("able", "plain", "private")] == ["native", "xml", "xml"]
+@pytest.mark.parametrize("name", ["fast", "quick", "GPT-4o", "private", "claude-sonnet-4.5", "x/fast"])
+def test_who_is_strict_answers_for_all_that_are_listed(world: World, name: str) -> None:
+    assert world.known(FILE, is_strict=True).resolve(name).is_listed
+
+
+@pytest.mark.parametrize("name", ["org/bot", "unknown", "x/unknown"])
+def test_who_is_strict_has_no_others(world: World, name: str) -> None:
+    catalog = world.known(FILE, is_strict=True)
+    with pytest.raises(ApiError) as raised:
+        catalog.resolve(name)
+    assert (raised.value.status, raised.value.code, raised.value.param) == (404, "model_not_found", "model")
+
+
+def test_who_is_strict_needs_the_list(world: World) -> None:
+    assert world.catalog(FILE, is_strict=True).resolve("claude-sonnet-4.5").is_listed
+    other = world.catalog(FILE, None, is_strict=True)
+    world.folder.joinpath("list").unlink()
+    assert other.resolve("private").name == "Private"
+    with pytest.raises(ApiError) as raised:
+        other.resolve("claude-sonnet-4.5")
+    assert raised.value.status == 502
+
+
+def test_who_is_strict_about_a_list_that_is_not_shaped_has_all_of_it(world: World) -> None:
+    catalog = world.known("enable: false\n" + FILE, is_strict=True)
+    assert catalog.resolve("org/bot").options.parameters is None
+    with pytest.raises(ApiError):
+        catalog.resolve("fast")
+
+
+def test_claims_that_are_made_twice_are_told_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    catalog = world.known("models: {gpt-4o: {mapping: x}, org/bot: {mapping: X}}")
+    for _ in range(3):
+        catalog.look()
+    assert caplog.text.count("would both be called") == 1
+    assert "models.org/bot.mapping" in caplog.text

@@ -36,7 +36,7 @@ def test_poes_entry_is_read():
         max_output_tokens=64000,
         architecture=entry["architecture"],
         pricing=entry["pricing"],
-        parameters=["thinking_budget", "web_search"],
+        parameters=("thinking_budget", "web_search"),
     )
 
 
