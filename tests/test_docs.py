@@ -10,6 +10,7 @@ import pytest
 from app import errors
 from app.dialects import chat
 from app.errors import ApiError
+from app.models import config, names
 from app.settings import Settings
 from scripts import configuration
 
@@ -96,6 +97,22 @@ def test_every_error_code_stands_in_the_table_of_errors() -> None:
     rows = [[cell.strip(" `") for cell in line.split("|")[1:4]] for line in table.splitlines() if "|" in line]
     for name, error in makers:
         assert [str(error.status), error.type, error.code or "null"] in rows, name
+
+
+def yaml_in(name: str) -> list[str]:
+    return re.findall(r"^```yaml\n(.*?)^```", page(name), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/models.md"])
+def test_the_examples_of_models_yaml_can_be_used(name: str) -> None:
+    (example,) = yaml_in(name)
+    assert names.assign(config.decode(example), []).conflicts == []
+
+
+def test_every_field_of_models_yaml_stands_in_its_page() -> None:
+    documented = first_cells(page("docs/models.md"))
+    assert documented == config.KNOWN | config.KNOWN_OF_BOT
+    assert documented <= set(re.findall(r"\w+(?=:)", yaml_in("docs/models.md")[0]))
 
 
 def test_every_setting_stands_in_the_configuration_page() -> None:

@@ -60,6 +60,6 @@ class History:
         newest = int(versions[0].saved_at * 1000) + 1 if versions else 0
         name = f"{max(now, newest):013d}-{tag}.yaml"
         files.remove_unfinished(self._folder / "*")
-        files.replace(self._folder / name, content)
         for version in versions[_KEPT - 1 :]:
             (self._folder / f"{version.id}.yaml").unlink(missing_ok=True)
+        files.replace(self._folder / name, content)

@@ -139,7 +139,7 @@ class Listing:
             models = self._fetch(token)
         except ApiError as error:
             logger.warning("the list of models could not be fetched: %s", error)
-            return _Outcome(error.message)
+            return _Outcome(error.message.replace(token, "***") if token else error.message)
         self._list = List(models, self._clock(), _source(token))
         self._write()
         return _Outcome()

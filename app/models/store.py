@@ -159,7 +159,8 @@ class Store:
             elif not self._is_settled(status, now):
                 self._looks_at = now + _SETTLED_SECONDS
                 return
-            self._load(status)
+            if self._load(status) is None:
+                self._looks_at = now + _SETTLED_SECONDS
         finally:
             self._is_looking = False
 
@@ -183,27 +184,30 @@ class Store:
         self._unsettled_since = None
         return True
 
-    def _load(self, status: os.stat_result | OSError) -> State:
-        """Read the file and put it in force if that can be done."""
-        state = self._read()
-        self._signature = _signature(status)
+    def _load(self, status: os.stat_result | OSError) -> State | None:
+        """Read the file and put it in force, if it can be used. ``None``: it has changed since ``status``."""
+        try:
+            content: bytes | OSError = files.read(self.path, _SIZE_LIMIT)
+        except OSError as error:
+            content = error
+        if _signature(self._status()) != _signature(status):
+            return None
+        state = self._made_of(content)
         modified = status.st_mtime if isinstance(status, os.stat_result) else None
+        self._signature = _signature(status)
         self._is_sure = modified is None or abs(time.time() - modified) > _COARSE_SECONDS
         self._state = state = replace(state, modified=modified)
         return state
 
-    def _read(self) -> State:
-        before = self._state
-        try:
-            content = files.read(self.path, _SIZE_LIMIT)
-        except FileNotFoundError:
+    def _made_of(self, content: bytes | OSError) -> State:
+        if isinstance(content, FileNotFoundError):
             return State()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            return self._broken(f"unreadable-{error.errno}", ConfigError(f"It cannot be read: {reason}."))
+        if isinstance(content, OSError):
+            reason = content.strerror or type(content).__name__
+            return self._broken(f"unreadable-{content.errno}", ConfigError(f"It cannot be read: {reason}."))
         tag = _tag(content)
-        if tag == before.version:
-            return before
+        if tag == self._state.version:
+            return self._state
         try:
             text = _decoded(content)
             fields, config = configs.read(text, Turns().give)
@@ -224,7 +228,7 @@ class Store:
         try:
             with locked(self._lock):
                 state = self._load(self._status())
-                if if_match is not None and if_match != state.version:
+                if state is None or if_match not in (None, state.version):
                     raise errors.config_changed()
                 yield state
         except OSError as error:
@@ -237,7 +241,7 @@ class Store:
             self._check_names(config)
             text = edits.edited(base, fields)
             content = text.encode()
-            configs.read(text)  # it is within the bounds
+            fields, config = configs.read(text)
         except ConfigError as error:
             raise _refused(error) from error
         except UnicodeEncodeError:
@@ -250,7 +254,8 @@ class Store:
             files.remove_unfinished(self.path)
             files.replace(self.path, content)
             self._history.keep(content, tag)
-        return self._load(self._status())
+        written = State(config=config, fields=fields, text=text, version=tag, exists=True)
+        return self._load(self._status()) or written
 
     def _keep_present(self) -> None:
         """What is on disk now may have been written by hand: it is a version like any other."""
