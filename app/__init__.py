@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> Flask:
     listing = _listing(client, settings)
     store = Store(settings.config_dir, listing.names)
     catalog = Catalog(store, listing, is_strict=settings.strict_models)
+    catalog.look()  # before workers fork: one that comes late to a broken file knows the last good one
     uploads = Uploads(settings, ReadWaiter)
     shared = Coordination(settings, lines)
     hosting = _hosting(uploads, shared, settings)

@@ -33,6 +33,7 @@ ABSENT = "absent"  # the version tag where there is no file
 _SIZE_LIMIT = 1024 * 1024  # bytes
 _LOOK_SECONDS = 0.5
 _SETTLED_SECONDS = 0.2  # the age from which a file is no longer being written
+_EMPTY_SECONDS = 0.8  # the same for one that is empty or away: an editor is about to write it
 _UNSETTLED_SECONDS = 1.0  # nobody waits longer for that
 _COARSE_SECONDS = 2.0  # two changes may have one time stamp
 _TAG_DIGITS = 32
@@ -177,9 +178,11 @@ class Store:
         if self._unsettled_since is None:
             self._unsettled_since = now
         with contextlib.suppress(OSError):
-            status = self.path.parent.stat() if isinstance(status, OSError) else status
-            age = time.time() - status.st_mtime
-            if 0 <= age < _SETTLED_SECONDS and now - self._unsettled_since < _UNSETTLED_SECONDS:
+            is_there = isinstance(status, os.stat_result) and status.st_size > 0
+            changed = status if isinstance(status, os.stat_result) else self.path.parent.stat()
+            needed = _SETTLED_SECONDS if is_there else _EMPTY_SECONDS
+            is_young = 0 <= time.time() - changed.st_mtime < needed
+            if is_young and now - self._unsettled_since < _UNSETTLED_SECONDS:
                 return False
         self._unsettled_since = None
         return True
