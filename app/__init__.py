@@ -28,7 +28,7 @@ from app.poe.models import fetch
 from app.poe.uploads import Uploads
 from app.proxies import Proxies
 from app.settings import Settings
-from app.streaming import ReadWaiter, lines, run_together
+from app.streaming import ReadWaiter, apart, lines, run_together
 from app.tokenizer import o200k
 
 _MEGABYTE = 1024 * 1024
@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     client = PoeClient(settings, ReadWaiter)
     listing = _listing(client, settings)
-    store = Store(settings.config_dir, listing.names)
+    store = Store(settings.config_dir, listing.names, apart)
     catalog = Catalog(store, listing, is_strict=settings.strict_models)
     catalog.look()  # before workers fork: one that comes late to a broken file knows the last good one
     uploads = Uploads(settings, ReadWaiter)

@@ -124,6 +124,12 @@ def lines(count: int) -> AbstractContextManager[object]:
     return semaphore
 
 
+def apart(work: Callable[[], Item]) -> Item:
+    """What ``work`` returns, which runs in a thread of the system's: it computes, and waits for nothing."""
+    result: Item = get_hub().threadpool.apply(work)
+    return result
+
+
 def run_together(jobs: Sequence[Callable[[], Item]], limit: int) -> list[Item]:
     """Run ``jobs``, at most ``limit`` of them at a time, and return what they return, in order.
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,21 @@ class Past(Struct, frozen=True):
 class Store:
     """models.yaml in ``folder``, for one of the processes that share it.
 
-    ``listed`` gives the names of the bots in Poe's list, as far as it is known, which no other bot may get.
+    ``listed`` gives the names of the bots in Poe's list, as far as it is known, which no other bot may get;
+    ``apart`` runs what computes for half a second, so that others have their turn.
     """
 
-    def __init__(self, folder: Path, listed: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        listed: Callable[[], Sequence[str]] = tuple,
+        apart: Callable[[Callable[[], str]], str] = lambda work: work(),
+    ) -> None:
         self.path = folder / "models.yaml"
         self._lock = folder / ".models.lock"
         self._history = History(folder / "models.history", _SIZE_LIMIT)
         self._listed = listed
+        self._apart = apart
         self._state = State()
         self._signature: object = None
         self._is_sure = False  # nothing can have changed without another signature
@@ -242,9 +250,9 @@ class Store:
         try:
             config = configs.check(fields)
             self._check_names(config)
-            text = edits.edited(base, fields)
+            text = self._apart(partial(edits.edited, base, fields))
             content = text.encode()
-            fields, config = configs.read(text)
+            fields, config = configs.read(text, Turns().give)
         except ConfigError as error:
             raise _refused(error) from error
         except UnicodeEncodeError:

@@ -600,3 +600,14 @@ def test_a_file_is_replaced_whole_or_not_at_all(file: File, monkeypatch: pytest.
     assert "No space left" in error.message
     assert file.path.read_text() == TEXT
     assert list(file.folder.rglob("*.tmp")) == []
+
+
+def test_what_computes_for_long_is_run_apart(file: File) -> None:
+    ran: list[str] = []
+
+    def apart(work: Callable[[], str]) -> str:
+        ran.append(work())
+        return ran[-1]
+
+    state = Store(file.folder, list, apart).save({"enable": True})
+    assert ran == [state.text]
