@@ -119,6 +119,14 @@ def check(data: object) -> ModelsConfig:
         raise ConfigError(error.message, error.param) from None
 
 
+def check_bounds(data: object) -> None:
+    """Raises ``ConfigError`` for what is too large or too deep for a file."""
+    try:
+        documents.check_bounds(data)
+    except DocumentError as error:
+        raise ConfigError(error.message) from None
+
+
 def _checked(data: object) -> ModelsConfig:
     if not isinstance(data, dict):
         raise ConfigError("The file must be a mapping: enable, models, custom_models and so on.")

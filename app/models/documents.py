@@ -7,7 +7,7 @@ PyYAML's parser goes: only ``true`` and ``false`` are booleans, a key is always 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import yaml
@@ -62,6 +62,25 @@ def line_of(text: str, path: str) -> int | None:
     except DocumentError:
         return None
     return reader.line
+
+
+def check_bounds(data: Any) -> None:
+    """Raises ``DocumentError`` for data of which no text could be read: too many values, or too deep."""
+    level, nodes = [data], 0
+    for _ in range(_DEPTH_LIMIT + 1):
+        nodes += len(level)
+        if nodes > _NODE_LIMIT:
+            raise DocumentError(f"There are more than {_NODE_LIMIT} values in the file.", None)
+        level = [inner for outer in level for inner in _inner(outer)]
+        if not level:
+            return
+    raise DocumentError("The file is nested too deeply.", None)
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def resolve(text: str) -> Any:

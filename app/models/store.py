@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from app import errors, files
 from app.coordination.locks import locked
 from app.errors import ApiError, invalid_request
-from app.logs import News, logger
+from app.logs import News, fault, logger
 from app.models import config as configs
 from app.models import edits, masks, merging, names
 from app.models.changes import Change, changes
@@ -224,6 +224,8 @@ class Store:
             fields, config = configs.read(text, Turns().give)
         except ConfigError as error:
             return self._broken(tag, error)
+        except Exception as error:  # noqa: BLE001 - whatever a text makes of its readers, the service goes on
+            return self._broken(tag, ConfigError(f"It cannot be read: {fault(error)}."))
         return State(config=config, fields=fields, text=text, version=tag, exists=True)
 
     def _broken(self, tag: str, error: ConfigError) -> State:
@@ -248,6 +250,7 @@ class Store:
     def _write(self, fields: Mapping[str, Any], base: str, version: str) -> State:
         """Write ``fields`` over ``version``, with the comments of ``base``."""
         try:
+            configs.check_bounds(fields)
             config = configs.check(fields)
             self._check_names(config)
             text = self._apart(partial(edits.edited, base, fields))

@@ -22,6 +22,7 @@ from app.models.changes import Change
 from app.models.config import BotConfig, ModelsConfig
 from app.models.store import ABSENT, State, Store
 from tests.gateway import eventually
+from tests.models import savers
 
 SPAWN = multiprocessing.get_context("spawn")
 TEXT = "# Mine.\nmodels:\n  A: {mapping: a}  # first\nunknown: [1]\napi_token: a-secret-token\n"
@@ -403,25 +404,9 @@ def test_of_two_saves_onto_one_version_one_is_refused(file: File) -> None:
     assert len(stores[0].versions()) == 2
 
 
-def add_bots(folder: Path, name: str, count: int) -> None:
-    """Add bots one after another, each onto the version that was read before."""
-    store = Store(folder)
-    added = 0
-    while added < count:
-        state = store.current()
-        models = dict(state.fields.get("models", {})) | {f"{name}{added}": {"note": name * 100}}
-        try:
-            store.save({"models": models}, state.version)
-            added += 1
-        except ApiError as error:
-            if error.code != "config_changed":
-                raise
-            store._looks_at = 0.0
-
-
 def test_nothing_that_was_saved_is_lost(file: File) -> None:
     file.write("# Mine.\nmodels: {}\n")
-    writers = [SPAWN.Process(target=add_bots, args=(file.folder, name, 10)) for name in "ab"]
+    writers = [SPAWN.Process(target=savers.add_bots, args=(file.folder, name, 10)) for name in "ab"]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -433,20 +418,11 @@ def test_nothing_that_was_saved_is_lost(file: File) -> None:
     assert len(file.store().versions()) == 20
 
 
-def save_forever(folder: Path, started: Any) -> None:
-    store = Store(folder)
-    number = 0
-    while True:
-        store.save({"models": {"A": {"note": f"{number} " * (number % 400)}}})
-        number += 1
-        started.set()
-
-
 def test_a_kill_at_any_moment_leaves_a_whole_file(file: File) -> None:
     file.write(TEXT)
-    for round_number in range(12):
+    for round_number in range(8):
         started = SPAWN.Event()
-        writer = SPAWN.Process(target=save_forever, args=(file.folder, started))
+        writer = SPAWN.Process(target=savers.save_forever, args=(file.folder, started))
         writer.start()
         assert started.wait(30)
         time.sleep(0.003 * round_number)  # any moment
