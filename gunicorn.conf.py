@@ -81,5 +81,6 @@ def post_fork(_server: Arbiter, _worker: Worker) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Have models.yaml and the list of bots at hand before the first request needs them."""
+    """Count apart; have models.yaml and the list of bots at hand before the first request needs them."""
+    worker.wsgi.extensions["counters"].take_row(worker.age)
     worker.wsgi.extensions["catalog"].prepare()

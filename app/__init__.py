@@ -5,23 +5,26 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
 from flask import Flask
 
-from app.admin import access, assets, page
+from app.admin import access, assets, bots, config, headers, page, state
 from app.api import chat, health, models, requests
 from app.attachments.cache import FileUploadCache, UploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
 from app.attachments.redis_cache import RedisUploadCache
+from app.attachments.usage import Meter
 from app.completion import Completions
 from app.coordination import Coordination
 from app.coordination.once import FileOnce
 from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
 from app.models.listing import Listing
+from app.models.seen import Seen
 from app.models.store import Store
 from app.poe.client import PoeClient
 from app.poe.models import fetch
@@ -47,7 +50,8 @@ def create_app(settings: Settings) -> Flask:
     catalog.look()  # before workers fork: one that comes late to a broken file knows the last good one
     uploads = Uploads(settings, ReadWaiter)
     shared = Coordination(settings, lines)
-    hosting = _hosting(uploads, shared, settings)
+    counters = Counters()
+    hosting = _hosting(uploads, shared, counters, settings)
     completions = Completions(client, hosting, o200k(), shared.slots())
     lifecycle = Lifecycle()
     requests.install(app)
@@ -55,11 +59,14 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(models.create_blueprint(catalog))
     app.register_blueprint(chat.create_blueprint(completions, catalog, lifecycle, settings))
     if settings.admin_password:
-        _add_panel(app, shared, settings)
+        meter = Meter(settings.config_dir / "url_cache")
+        sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)
+        _add_panel(app, shared, sources)
     if settings.trusted_proxies or settings.script_name:
         app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
     app.extensions |= {
         "catalog": catalog,
+        "counters": counters,
         "lifecycle": lifecycle,
         "listing": listing,
         "settings": settings,
@@ -67,14 +74,6 @@ def create_app(settings: Settings) -> Flask:
         "upstreams": [client, uploads],
     }
     return app
-
-
-def _add_panel(app: Flask, shared: Coordination, settings: Settings) -> None:
-    tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
-    guard = access.Access(settings.admin_username, settings.admin_password, tries)
-    static = assets.Assets(_ROOT / "static")
-    app.register_blueprint(assets.create_blueprint(static))
-    app.register_blueprint(page.create_blueprint(guard, static, _ROOT / "templates"))
 
 
 def _listing(client: PoeClient, settings: Settings) -> Listing:
@@ -87,8 +86,26 @@ def _listing(client: PoeClient, settings: Settings) -> Listing:
     )
 
 
-def _hosting(uploads: Uploads, shared: Coordination, settings: Settings) -> Hosting:
-    counters = Counters()
+def _add_panel(app: Flask, shared: Coordination, sources: state.Sources) -> None:
+    """Every blueprint of the panel but its assets asks for the password."""
+    settings, store, listing = sources.settings, sources.store, sources.listing
+    tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
+    guard = access.Access(settings.admin_username, settings.admin_password, tries)
+    static = assets.Assets(_ROOT / "static")
+    seen = Seen(settings.config_dir / ".models.seen.json")
+    app.register_blueprint(assets.create_blueprint(static))
+    for blueprint in (
+        page.create_blueprint(static, _ROOT / "templates"),
+        bots.create_blueprint(sources.catalog, listing, store, seen),
+        config.create_blueprint(store, lambda: seen.remember(listing.names())),
+        state.create_blueprint(sources),
+    ):
+        blueprint.before_request(guard.check)
+        blueprint.after_request(headers.secure)
+        app.register_blueprint(blueprint)
+
+
+def _hosting(uploads: Uploads, shared: Coordination, counters: Counters, settings: Settings) -> Hosting:
     return Hosting(
         uploads,
         _cache(shared, counters, settings),

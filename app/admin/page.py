@@ -6,17 +6,13 @@ from pathlib import Path
 
 from flask import Blueprint, render_template, request
 
-from app.admin.access import Access
 from app.admin.assets import Assets
-from app.admin.headers import secure
 from app.version import VERSION
 
 
-def create_blueprint(access: Access, assets: Assets, templates: Path) -> Blueprint:
-    """The page, for whom ``access`` lets pass."""
+def create_blueprint(assets: Assets, templates: Path) -> Blueprint:
+    """The page, for who has the password."""
     blueprint = Blueprint("page", __name__, template_folder=str(templates))
-    blueprint.before_request(access.check)
-    blueprint.after_request(secure)
 
     @blueprint.get("/admin")
     def page() -> str:

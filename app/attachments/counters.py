@@ -1,20 +1,51 @@
-"""Counters: what a worker has done about attachments since it began."""
+"""Counters: what the workers have done about attachments since the start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import mmap
+
+_ROWS = 256
+_WORD = 8  # bytes
 
 
-@dataclass
+class _Counter:
+    """A number in a process's row, as an attribute."""
+
+    def __init__(self, column: int) -> None:
+        self._column = column
+
+    def __get__(self, counters: Counters, _: object = None) -> int:
+        return counters.words[counters.row + self._column]
+
+    def __set__(self, counters: Counters, value: int) -> None:
+        counters.words[counters.row + self._column] = value
+
+
 class Counters:
     """Uploads made and their ``bytes``; how often the cache knew a content; what it had to forget.
 
-    ``bytes`` counts what was sent from here: an external URL is fetched by Poe and costs none.
+    ``bytes`` counts what was sent from here: an external URL is fetched by Poe and costs none. Each process
+    has a row of its own in memory that all share who are forked from the one that made this.
     """
 
-    uploads: int = 0
-    failures: int = 0
-    bytes: int = 0
-    hits: int = 0
-    misses: int = 0
-    evictions: int = 0
+    NAMES = ("uploads", "failures", "bytes", "hits", "misses", "evictions")
+
+    uploads = _Counter(0)
+    failures = _Counter(1)
+    bytes = _Counter(2)
+    hits = _Counter(3)
+    misses = _Counter(4)
+    evictions = _Counter(5)
+
+    def __init__(self) -> None:
+        self.words = memoryview(mmap.mmap(-1, _ROWS * len(self.NAMES) * _WORD)).cast("Q")
+        self.row = 0
+
+    def take_row(self, number: int) -> None:
+        """Count in another row than the others: ``number`` is this process's alone."""
+        self.row = number % _ROWS * len(self.NAMES)
+
+    def totals(self) -> dict[str, int]:
+        """The sums over all processes, also those that have ended."""
+        columns = len(self.NAMES)
+        return {name: sum(self.words[column::columns]) for column, name in enumerate(self.NAMES)}

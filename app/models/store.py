@@ -109,6 +109,14 @@ class Store:
             self._look()
         return self._state
 
+    def latest(self) -> State:
+        """What is in force, with all that other processes have saved. Never raises."""
+        try:
+            with locked(self._lock):
+                return self._load(self._status()) or self._state
+        except OSError:
+            return self.current()
+
     def save(self, fields: Mapping[str, Any], if_match: str | None = None) -> State:
         """Make ``fields`` the file's content, onto the version ``if_match``.
 
