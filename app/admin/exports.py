@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 from flask import Response
 
 from app.admin.answers import SECRET
 from app.errors import invalid_request
-from app.models import edits, masks
+from app.models import documents, edits, masks, removals
 from app.models.store import State
 
 MASK = "***"  # what masks puts in the token's place
@@ -25,15 +26,21 @@ def export(state: State, form: str) -> Response:
 
 
 def _json(state: State) -> bytes:
-    fields = {name: value for name, value in state.fields.items() if name != SECRET}
-    return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(_without_token(state)), indent=2) + b"\n"
 
 
 def _yaml(state: State) -> bytes:
-    """The token may stand in a comment, too."""
-    fields = {name: value for name, value in state.fields.items() if name != SECRET}
-    text, token = masks.masked(edits.edited(state.text, fields)), state.fields.get(SECRET)
+    """With its comments; the token may stand in one of them, too."""
+    fields, token = _without_token(state), state.fields.get(SECRET)
+    text = removals.without_lines(state.text, state.fields, fields, lambda before, _: [True] * len(before))
+    if (documents.read(text) or {}) != fields:  # it did not stand on lines of its own
+        text = edits.dumped(fields)
+    text = masks.masked(text)
     return (text.replace(token, MASK) if token else text).encode()
+
+
+def _without_token(state: State) -> dict[str, Any]:
+    return {name: value for name, value in state.fields.items() if name != SECRET}
 
 
 _FORMS: Mapping[str, Callable[[State], bytes]] = {"yaml": _yaml, "json": _json}

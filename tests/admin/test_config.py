@@ -399,6 +399,25 @@ def test_an_export_has_all_but_the_token_and_can_be_imported(open_panel: Open, f
     assert TOKEN in panel.path.read_text()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{{enable: true, api_token: {TOKEN}, models: {{}}}}",
+        f"api_token: {TOKEN}",
+        '"api_token": "',
+        "",
+        None,
+    ],
+    ids=["in braces", "alone", "quoted", "empty", "no file"],
+)
+def test_any_file_can_be_exported(open_panel: Open, text: str | None) -> None:
+    panel = open_panel(text and text + (f'{TOKEN}"\n' if text.endswith('"') else ""))
+    response = panel.get("/api/admin/export")
+    assert response.status_code == 200
+    assert "api_token" not in (yaml.safe_load(response.text) or {})
+    assert panel.post({"text": response.text, "dry_run": True}, "/api/admin/import").json()["changes"] == []
+
+
 def test_an_import_of_a_text_that_was_shown_keeps_the_token(open_panel: Open) -> None:
     panel = open_panel()
     panel.post(SHOWN | {"note": "x"})
