@@ -193,6 +193,18 @@ def test_urls_are_those_that_the_client_sees(proxied: Gateway) -> None:
     assert not re.search(r'(src|href)="/(?!poe/)', page)
 
 
+def test_the_host_that_a_trusted_proxy_names_is_the_panels_origin(proxied: Gateway, panel: Gateway) -> None:
+    def status(gateway: Gateway, **headers: str) -> int:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        return gateway.http.get("/api/admin/config", auth=ADMIN, headers=fields).status_code
+
+    forwarded = {"X_Forwarded_Host": "poe.example", "X_Forwarded_Proto": "https"}
+    assert status(proxied, Origin="https://poe.example", **forwarded) == 200
+    assert status(proxied, Origin="https://evil.example", **forwarded) == 403
+    assert status(panel, Origin="https://poe.example", **forwarded) == 403
+    assert status(panel, Origin=panel.url) == 200
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -217,6 +229,8 @@ def test_below_a_path_that_stays_on_requests_all_works(upstream: ScriptedUpstrea
     assert gateway.http.get("/poe/admin").status_code == 401
     assert gateway.http.get("/poe/healthz").status_code == gateway.http.get("/healthz").status_code == 200
     assert gateway.http.get("/poems").status_code == 404
+    assert gateway.http.get("/poe/api/admin/config", auth=ADMIN).status_code == 200
+    assert gateway.http.post("/poe/api/admin/config", auth=ADMIN, json={"note": "x"}).status_code == 200
     for path in ("/poe/admin", "/poe/static/nothing", "/poe/api/nothing"):
         assert "access-control-allow-origin" not in gateway.http.get(path).headers
     assert "access-control-allow-origin" in gateway.http.options("/poe/v1/models").headers

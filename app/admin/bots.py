@@ -27,8 +27,7 @@ def create_blueprint(catalog: Catalog, listing: Listing, store: Store, seen: See
     @blueprint.get("/api/models")
     def read() -> Response:
         state = store.latest()
-        with contextlib.suppress(ApiError):  # listing.failure says why there is no list
-            catalog.models()
+        _see_to_list(catalog, listing)
         fetched_at = listing.known().fetched_at
         bots = Bots(catalog.shape().entries, state.fields, seen.names())
         return answers.json(
@@ -43,6 +42,15 @@ def create_blueprint(catalog: Catalog, listing: Listing, store: Store, seen: See
         )
 
     return blueprint
+
+
+def _see_to_list(catalog: Catalog, listing: Listing) -> None:
+    """Wait for a list if there never was one, but not again and again while Poe is down."""
+    if listing.failure:
+        catalog.refresh_in_background()
+        return
+    with contextlib.suppress(ApiError):  # listing.failure says why there is none
+        catalog.models()
 
 
 class Bots:

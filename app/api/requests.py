@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -18,7 +19,9 @@ from app.logs import fault, logger
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
-_QUIET_PATHS = ("/healthz", "/readyz", "/static/", "/api/admin/state")  # asked for all the time
+# Asked for all the time. Of the panel's, what is refused is told: it may be a guess at the password.
+_QUIET_PATHS = ("/healthz", "/readyz")
+_QUIET_PANEL_PATHS = ("/static/", "/api/admin/state")
 _PANEL_PREFIXES = ("/admin", "/api/", "/static/")  # same origin only
 _EXPOSED = ", ".join(
     [
@@ -58,8 +61,15 @@ class Record:
         times = {"first_ms": self.first_ms, "total_ms": self._elapsed_ms()}
         facts = {"id": self.id, "client": self.client, "status": self.status} | self.details | times
         line = " ".join(f"{name}={_value(value)}" for name, value in facts.items() if value is not None)
-        level = logging.DEBUG if self.path.startswith(_QUIET_PATHS) else logging.INFO
-        logger.log(level, "%s %s %s", _word(self.method), _word(self.path), line)
+        is_fine = self.status < HTTPStatus.BAD_REQUEST
+        is_quiet = self.path in _QUIET_PATHS or (is_fine and self.path.startswith(_QUIET_PANEL_PATHS))
+        logger.log(
+            logging.DEBUG if is_quiet else logging.INFO,
+            "%s %s %s",
+            _word(self.method),
+            _word(self.path),
+            line,
+        )
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)

@@ -117,6 +117,16 @@ def test_the_api_for_clients_is_not_locked(panel: Gateway, browser: Browser) -> 
     assert browser(panel, "127.0.0.14", None).get("/healthz").status_code == 200
 
 
+def test_a_guess_stands_in_the_log_wherever_it_is_made(
+    upstream: ScriptedUpstream, start_gateway, browser: Browser
+) -> None:
+    gateway = start_gateway(upstream.url, LOG_LEVEL="info")
+    assert browser(gateway).get("/api/admin/state").status_code == 200
+    assert browser(gateway, "127.0.0.17", WRONG).get("/api/admin/state").status_code == 401
+    eventually(lambda: 'client="127.0.0.17" status=401' in gateway.log.read_text())
+    assert "status=200" not in gateway.log.read_text()
+
+
 def test_no_password_is_logged(panel: Gateway, browser: Browser) -> None:
     browser(panel, "127.0.0.15", WRONG).get(PAGE)
     browser(panel, "127.0.0.15").get(PAGE)
