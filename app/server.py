@@ -38,6 +38,7 @@ from app.settings import Settings
 _NOTIFY_SECONDS = 1.0
 _ACCEPTED_AT_ONCE = 8  # then running answers have their turn
 _LOOK_SECONDS = 0.05
+_FIRST_REQUEST_SECONDS = 2.0  # that a connection has for it, once the door is closed
 _LAST_WORDS_SECONDS = 2.0
 _DRAIN_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 2.0
@@ -116,9 +117,16 @@ class ClientSocket(gevent.socket.socket):
             super().sendall(memoryview(data)[sent:], flags)
 
     def end_reading(self) -> None:
-        """Have a read that waits return nothing, as if the client had left; gevent's would raise."""
+        """Have a read that waits return nothing, as if the client had left; gevent's would raise.
+
+        But what has come already is a request, and is served.
+        """
         plain: Any = self
-        plain._sock.shutdown(socket.SHUT_RD)
+        with contextlib.suppress(OSError):
+            if plain._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                return
+        with contextlib.suppress(OSError):
+            plain._sock.shutdown(socket.SHUT_RD)
 
 
 class ClientResponse(wsgi.Response):
@@ -158,6 +166,16 @@ class ClientResponse(wsgi.Response):
             self.sock.sendall(head + data)
 
 
+class Address:
+    """Where a listener listens, also when it does no longer: a connection may begin after that."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        return self._name
+
+
 class ClientServer(StreamServer):
     """Accepts connections."""
 
@@ -167,6 +185,12 @@ class ClientServer(StreamServer):
             return None
         client, address = accepted
         return ClientSocket(client.family, client.type, client.proto, fileno=client.detach()), address
+
+    def close(self) -> None:
+        """Close the door behind all who have come: those who wait outside would be reset."""
+        while not self.closed and not self.full() and (accepted := self.do_read()):
+            self.do_handle(*accepted)
+        super().close()
 
 
 class ServerLog(Logger):
@@ -186,7 +210,8 @@ class GatewayWorker(GeventWorker):
     def init_process(self) -> None:
         self._stopping = threading.Event()
         self._connections = Pool(self.worker_connections)
-        self._idle: set[ClientSocket] = set()
+        self._new: set[ClientSocket] = set()  # connections that have not brought a request yet
+        self._idle: set[ClientSocket] = set()  # those between two
         # A setting is looked up by a method, again for each request: put them where attributes are.
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         super().init_process()
@@ -217,9 +242,9 @@ class GatewayWorker(GeventWorker):
         self._wait(self._settings.drain_seconds, lambda: False)
         for server in servers:
             server.close()
-        for connection in list(self._idle):
-            with contextlib.suppress(OSError):
-                connection.end_reading()
+        self._let_go(self._idle)
+        self._wait(_FIRST_REQUEST_SECONDS, lambda: not self._new)
+        self._let_go(self._new)
         if not self._wait(self._settings.graceful_timeout, self._is_empty):
             logger.warning("running answers are ended: GRACEFUL_TIMEOUT is over")
             self._lifecycle.end()
@@ -229,10 +254,15 @@ class GatewayWorker(GeventWorker):
 
     def _serve(self, listener: socket.socket) -> ClientServer:
         listener.settimeout(None)  # gevent's: blocks greenlets only
-        server = ClientServer(listener, handle=partial(self.handle, listener), spawn=self._connections)
+        handle = partial(self.handle, Address(listener))
+        server = ClientServer(listener, handle=handle, spawn=self._connections)
         server.max_accept = 1 if self.cfg.workers > 1 else _ACCEPTED_AT_ONCE
         server.start()
         return server
+
+    def _let_go(self, connections: set[ClientSocket]) -> None:
+        for connection in list(connections):
+            connection.end_reading()
 
     def _is_empty(self) -> bool:
         return not self._connections
@@ -248,16 +278,18 @@ class GatewayWorker(GeventWorker):
             time.sleep(min(left, _LOOK_SECONDS))
         return True
 
-    def handle(self, listener: socket.socket, client: Any, addr: Any) -> None:
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection. Between its requests it is idle."""
-        self._idle.add(client)
+        self._new.add(client)
         try:
             super().handle(listener, client, addr)
         finally:
+            self._new.discard(client)
             self._idle.discard(client)
 
     def handle_request(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
         """Serve one request, then see what is left of its body."""
+        self._new.discard(sock)
         self._idle.discard(sock)
         try:
             self._respond(listener_name, req, sock, addr)

@@ -83,6 +83,21 @@ def test_idle_connections_hold_up_nothing(upstream: ScriptedUpstream, start_gate
         assert gateway.process.wait(LIMIT) == 0
 
 
+def test_who_has_come_before_the_door_closes_is_served(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, DRAIN_SECONDS="0", GRACEFUL_TIMEOUT="60")
+    bot = upstream.bot(answer(text("fine"), DONE))
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(gateway.connect()) for _ in range(10)]
+        gateway.process.send_signal(signal.SIGTERM)
+        eventually(lambda: is_closed(gateway))
+        for client in clients:
+            client.post(bot.name)
+        responses = [client.response() for client in clients]
+    assert [response.status for response in responses] == [200] * 10
+    assert all(response.headers["connection"] == "close" for response in responses)
+    assert gateway.process.wait(LIMIT) == 0
+
+
 def test_twenty_streams_outlive_the_stop(upstream: ScriptedUpstream, start_gateway) -> None:
     gateway: Gateway = start_gateway(upstream.url, DRAIN_SECONDS="0.5")
     gate = threading.Event()
