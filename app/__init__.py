@@ -20,7 +20,6 @@ from app.attachments.redis_cache import RedisUploadCache
 from app.attachments.usage import Meter
 from app.completion import Completions
 from app.coordination import Coordination
-from app.coordination.once import FileOnce
 from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
 from app.models.listing import Listing
@@ -44,12 +43,12 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     client = PoeClient(settings, ReadWaiter)
-    listing = _listing(client, settings)
+    shared = Coordination(settings, lines)
+    listing = _listing(client, shared, settings)
     store = Store(settings.config_dir, listing.names, apart)
     catalog = Catalog(store, listing, is_strict=settings.strict_models)
     catalog.look()  # before workers fork: one that comes late to a broken file knows the last good one
     uploads = Uploads(settings, ReadWaiter)
-    shared = Coordination(settings, lines)
     counters = Counters()
     hosting = _hosting(uploads, shared, counters, settings)
     completions = Completions(client, hosting, o200k(), shared.slots())
@@ -76,13 +75,13 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def _listing(client: PoeClient, settings: Settings) -> Listing:
-    folder = settings.config_dir
+def _listing(client: PoeClient, shared: Coordination, settings: Settings) -> Listing:
     return Listing(
-        folder / ".models.json",
+        settings.config_dir / ".models.json",
         partial(fetch, client),
-        FileOnce(folder / ".fetching"),
+        shared.once("fetching"),
         settings.models_cache_seconds,
+        board=shared.board(),
     )
 
 
@@ -109,7 +108,7 @@ def _hosting(uploads: Uploads, shared: Coordination, counters: Counters, setting
     return Hosting(
         uploads,
         _cache(shared, counters, settings),
-        shared.once(),
+        shared.once("uploading"),
         run_together,
         counters,
         lines=lines(settings.upload_concurrency),

@@ -214,8 +214,8 @@ class Settings:
         "REDIS_URL",
         "",
         Kind(_redis, "a redis://, rediss:// or unix:// address"),
-        "A Redis through which several machines share the rate limit, uploads and wrong passwords. "
-        "Without it the workers of one machine share by files.",
+        "A Redis through which several machines share the rate limit, uploads, the list of bots and wrong "
+        "passwords. Without it the workers of one machine share by files.",
         is_secret=True,
     )
     max_request_size: int = _setting(

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from app.coordination.boards import Board
 from app.coordination.counts import Counts, FileCounts
 from app.coordination.once import FileOnce, Once
+from app.coordination.redis.boards import RedisBoard
 from app.coordination.redis.counts import RedisCounts
 from app.coordination.redis.fallback import FallbackCounts, FallbackOnce, FallbackSlots
 from app.coordination.redis.link import Link
@@ -39,12 +41,16 @@ class Coordination:
         local = FileSlots(self._settings.config_dir / ".next_slot", interval)
         return FallbackSlots(RedisSlots(self.link, interval), local) if self.link else local
 
-    def once(self) -> Once:
-        """Where it is agreed on who uploads."""
-        local = FileOnce(self._settings.config_dir / ".uploading")
-        return FallbackOnce(RedisOnce(self.link), local) if self.link else local
+    def once(self, name: str) -> Once:
+        """Where it is agreed on who does what ``name`` says."""
+        local = FileOnce(self._settings.config_dir / f".{name}")
+        return FallbackOnce(RedisOnce(self.link, name), local) if self.link else local
 
     def counts(self, name: str, limit: int, window: float) -> Counts:
         """Of each key ``limit`` at most in ``window`` seconds."""
         local = FileCounts(self._settings.config_dir / f".{name}", limit, window)
         return FallbackCounts(RedisCounts(self.link, name, limit, window), local) if self.link else local
+
+    def board(self) -> Board | None:
+        """What other machines put up, if there are any."""
+        return RedisBoard(self.link) if self.link else None

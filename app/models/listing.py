@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from app import files
+from app.coordination.boards import Board
 from app.coordination.once import Once
 from app.errors import ApiError, bad_upstream
 from app.logs import logger
@@ -21,6 +22,7 @@ from app.models.model import Model
 _RETRY_SECONDS = 10.0  # between attempts in the background while Poe is down
 _SIZE_LIMIT = 64 * 1024 * 1024  # bytes
 _KEY = "models"
+_UNUSABLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class List(Struct, frozen=True):
@@ -41,7 +43,7 @@ class Listing:
     """The list of one Poe, fresh for ``fresh_seconds``, for one of the processes that share ``path``.
 
     ``fetch`` gets it with a token or without and raises ``ApiError``; ``once`` sees to it that one process
-    does; ``clock`` gives seconds since 1970.
+    does; ``clock`` gives seconds since 1970. Other machines have theirs on ``board``.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Listing:
         once: Once,
         fresh_seconds: float,
         clock: Callable[[], float] = time.time,
+        board: Board | None = None,
     ) -> None:
         self._path = path
         self._fetch = fetch
         self._once = once
         self._fresh_seconds = fresh_seconds
         self._clock = clock
+        self._board = board
         self._list = List()
         self._has_read = False
         self._tried_at = -math.inf
@@ -125,7 +129,7 @@ class Listing:
         outcome = msgspec.json.decode(shared, type=_Outcome)
         if outcome.failure is None and self._list is before:
             self._read()
-            if self._list is before:  # the other process could not write it down
+            if self._list is before:  # it was on another machine, or could not write it down
                 outcome = self._fetched(token)
         self._failure = outcome.failure
         self._attempts += 1
@@ -133,6 +137,8 @@ class Listing:
     def _fetched(self, token: str | None) -> _Outcome:
         """Fetch the list, unless another process just has, and write it down."""
         self._read()
+        if not self._is_fresh(token):
+            self._read_board(_source(token))
         if self._is_fresh(token):
             return _Outcome()
         try:
@@ -141,26 +147,43 @@ class Listing:
             logger.warning("the list of models could not be fetched: %s", error)
             return _Outcome(error.message.replace(token, "***") if token else error.message)
         self._list = List(models, self._clock(), _source(token))
-        self._write()
+        content = msgspec.json.encode(self._list)
+        self._write(content)
+        if self._board:
+            self._board.write(_KEY + _source(token), content)
         return _Outcome()
 
     def _read(self) -> None:
         """Take over what is on disk if it is newer."""
         try:
-            stored = msgspec.json.decode(files.read(self._path, _SIZE_LIMIT), type=List)
+            self._take(files.read(self._path, _SIZE_LIMIT))
         except FileNotFoundError:
             return
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except _UNUSABLE as error:
             logger.warning(
                 "the list of models on disk is not used: %s (%s)", type(error).__name__, self._path
             )
-            return
-        if stored.fetched_at > self._list.fetched_at:
-            self._list = stored
 
-    def _write(self) -> None:
+    def _read_board(self, source: str) -> None:
+        """Take over what another machine has fetched if it is newer, and write it down for this one."""
+        content = self._board.read(_KEY + source) if self._board else None
         try:
-            files.replace(self._path, msgspec.json.encode(self._list))
+            if content is not None and self._take(content):
+                self._write(content)
+        except _UNUSABLE as error:
+            logger.warning("the list of models in Redis is not used: %s", type(error).__name__)
+
+    def _take(self, content: bytes) -> bool:
+        """Take over a list if it is newer; whether it is."""
+        stored = msgspec.json.decode(content, type=List)
+        is_newer = stored.fetched_at > self._list.fetched_at
+        if is_newer:
+            self._list = stored
+        return is_newer
+
+    def _write(self, content: bytes) -> None:
+        try:
+            files.replace(self._path, content)
         except OSError as error:
             logger.warning("the list of models is not kept on disk: %s (%s)", error.strerror, self._path)
 

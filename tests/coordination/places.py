@@ -28,7 +28,7 @@ class Place:
         return RedisSlots(self.link(), interval)
 
     def once(self) -> Once:
-        return FileOnce(self.folder / "uploading") if self.url is None else RedisOnce(self.link())
+        return FileOnce(self.folder / "uploading") if self.url is None else RedisOnce(self.link(), "tests")
 
     def counts(self, limit: int, window: float) -> Counts:
         if self.url is None:
@@ -53,5 +53,7 @@ class Place:
         """Whether nothing is left of what was done once."""
         if self.url is None:
             return list((self.folder / "uploading").iterdir()) == []
-        keys = self.link().client.keys("poe2openai:once:*")
-        return all(b":" in key.removeprefix(b"poe2openai:once:") for key in keys)  # outcomes, which expire
+        keys = self.link().client.keys("poe2openai:once:tests:*")
+        return all(
+            b":" in key.removeprefix(b"poe2openai:once:tests:") for key in keys
+        )  # outcomes, which expire

@@ -279,7 +279,7 @@ def test_nothing_stays_for_ever(redis_server: RedisServer) -> None:
     slots = RedisSlots(link, INTERVAL)
     reserved = [slots.reserve() for _ in range(4)]
     slots.give_back(reserved[1])
-    RedisOnce(link).share("key", lambda: b"outcome")
+    RedisOnce(link, "tests").share("key", lambda: b"outcome")
     keys = redis_server.client.keys()
     assert len(keys) >= 3
     assert all(redis_server.client.pttl(key) > 0 for key in keys)
@@ -339,7 +339,7 @@ def test_a_holder_works_for_longer_than_its_lease(redis_server: RedisServer) -> 
 
     begun, may_end = threading.Event(), threading.Event()
     outcomes: list[bytes] = []
-    once = RedisOnce(connect(redis_server), lease_seconds=0.3)
+    once = RedisOnce(connect(redis_server), "tests", lease_seconds=0.3)
     holder = threading.Thread(target=lambda: outcomes.append(once.share("key", work)))
     holder.start()
     assert begun.wait(LIMIT)
@@ -362,7 +362,7 @@ def test_work_is_done_though_redis_goes_away_meanwhile(
         return b"outcome"
 
     calls: list[bytes] = []
-    once = FallbackOnce(RedisOnce(connect(own)), FileOnce(tmp_path / "uploading"))
+    once = FallbackOnce(RedisOnce(connect(own), "tests"), FileOnce(tmp_path / "uploading"))
     outcome = once.share("key", lambda: calls.append(b"x") or work())
     assert outcome == b"outcome"
     assert calls == [b"x"]
@@ -371,7 +371,7 @@ def test_work_is_done_though_redis_goes_away_meanwhile(
 
 def test_who_waits_when_redis_goes_away_does_the_work_itself(own: RedisServer, tmp_path: Path) -> None:
     def make() -> FallbackOnce:
-        return FallbackOnce(RedisOnce(connect(own)), FileOnce(tmp_path / "uploading"))
+        return FallbackOnce(RedisOnce(connect(own), "tests"), FileOnce(tmp_path / "uploading"))
 
     begun, may_end = threading.Event(), threading.Event()
 
@@ -399,7 +399,7 @@ def test_a_failure_is_raised_as_it_is(redis_server: RedisServer) -> None:
     def fail() -> bytes:
         raise ValueError("failed")
 
-    once = RedisOnce(connect(redis_server))
+    once = RedisOnce(connect(redis_server), "tests")
     with pytest.raises(ValueError, match="failed"):
         once.share("key", fail)
     began = time.monotonic()

@@ -77,7 +77,7 @@ class Link:
             logger.warning(
                 "Redis (%s) cannot be used: %s. Until it can, this machine shares with no other",
                 self._place,
-                str(error) or type(error).__name__,
+                str(error).rstrip(".") or type(error).__name__,
             )
 
 

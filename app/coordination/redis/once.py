@@ -38,14 +38,17 @@ if ARGV[2] then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 
 
 class RedisOnce:
-    """For all who share a Redis. Raises ``Unavailable`` only before it has begun the work.
+    """For all who share a Redis and call this ``name``.
+
+    Raises ``Unavailable`` only before it has begun the work.
 
     Who waits, waits for one holder: its outcome is under its name, so that later work under the same
     key has one of its own. A holder that is gone without an outcome leaves no lease.
     """
 
-    def __init__(self, link: Link, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, link: Link, name: str, lease_seconds: float = LEASE_SECONDS) -> None:
         self._link = link
+        self._prefix = f"poe2openai:once:{name}:"
         self._lease_seconds = lease_seconds
         self._lease = round(lease_seconds * 1000)
         register = link.client.register_script
@@ -54,7 +57,7 @@ class RedisOnce:
     def share(self, key: str, work: Callable[[], bytes]) -> bytes:
         own, awaited, pause = secrets.token_hex(16), "", _FIRST_LOOK_SECONDS
         while True:
-            answer, value = self._link.run(partial(self._join, _keys(key, awaited), [own, self._lease]))
+            answer, value = self._link.run(partial(self._join, self._keys(key, awaited), [own, self._lease]))
             if answer == b"outcome":
                 return bytes(value)
             if answer == b"work":
@@ -71,7 +74,7 @@ class RedisOnce:
             outcome = work()
             with suppress(Unavailable):  # then who waits does it again
                 self._link.run(
-                    lambda: self._leave(_keys(key, own), [own, outcome, round(_OUTCOME_SECONDS * 1000)])
+                    lambda: self._leave(self._keys(key, own), [own, outcome, round(_OUTCOME_SECONDS * 1000)])
                 )
             return outcome
         finally:
@@ -80,10 +83,9 @@ class RedisOnce:
     def _keep(self, key: str, own: str, over: threading.Event) -> None:
         while not over.wait(self._lease_seconds / _RENEWALS):
             with suppress(Unavailable):
-                self._link.run(lambda: self._renew(_keys(key, own), [own, self._lease]))
+                self._link.run(lambda: self._renew(self._keys(key, own), [own, self._lease]))
         with suppress(Unavailable):
-            self._link.run(lambda: self._leave(_keys(key, own), [own]))
+            self._link.run(lambda: self._leave(self._keys(key, own), [own]))
 
-
-def _keys(key: str, holder: str) -> list[str]:
-    return [f"poe2openai:once:{key}", f"poe2openai:once:{key}:{holder}"]
+    def _keys(self, key: str, holder: str) -> list[str]:
+        return [f"{self._prefix}{key}", f"{self._prefix}{key}:{holder}"]
