@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .clients
+BROWSER := .venv-browser
 CLIENT_GROUPS := $(basename $(notdir $(wildcard tests/clients/requirements/*.in)))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench test test-clients check format docs lock lock-clients clean
+.PHONY: help run demo bench test test-clients test-browser screenshots check format docs lock lock-clients clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +29,12 @@ test: $(VENV)/.development ## Run the tests (ARGS="-k name" for some)
 
 test-clients: $(VENV)/.development $(CLIENT_GROUPS:%=$(CLIENTS)/%/.installed) tests/clients/node_modules/.installed ## Try real clients against the demo's bots (ARGS=NAME for some)
 	$(BIN)/python -m tests.clients.run $(ARGS)
+
+test-browser: $(BROWSER)/.ready ## Run the panel in Chromium, which must be installed (CHROMIUM=... names another)
+	$(BROWSER)/bin/python -m pytest tests/browser $(ARGS)
+
+screenshots: $(BROWSER)/.ready ## Take the README's pictures of the panel anew
+	$(BROWSER)/bin/python -m tests.browser.screenshots
 
 check: $(VENV)/.development ## Lint, types, import contracts, generated docs, Dockerfile
 	$(BIN)/ruff format --check .
@@ -48,6 +55,7 @@ docs: $(VENV)/.development ## Write docs/configuration.md from the settings
 lock: $(VENV)/.development ## Lock the newest versions, with hashes, for Python 3.11 to 3.13
 	$(COMPILE) --custom-compile-command 'make lock' requirements.in -o requirements.txt
 	$(COMPILE) --custom-compile-command 'make lock' -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --custom-compile-command 'make lock' -c requirements-dev.txt requirements-browser.in -o requirements-browser.txt
 
 lock-clients: $(VENV)/.development ## Lock the newest clients for make test-clients
 	for group in $(CLIENT_GROUPS); do cd tests/clients/requirements && ../../../$(COMPILE) \
@@ -56,7 +64,7 @@ lock-clients: $(VENV)/.development ## Lock the newest clients for make test-clie
 		$$(node -p 'Object.keys(require("./package.json").dependencies).map(name => name + "@latest").join(" ")')
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) $(CLIENTS) tests/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(BROWSER) tests/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -78,4 +86,9 @@ $(CLIENTS)/%/.installed: tests/clients/requirements/%.txt | $(VENV)/.development
 tests/clients/node_modules/.installed: tests/clients/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed for the clients in JavaScript (https://nodejs.org).'; exit 1; }
 	cd tests/clients && npm ci --no-progress --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BROWSER)/.ready: requirements-dev.txt requirements-browser.txt | $(BIN)/python
+	$(BIN)/python -m venv $(BROWSER)
+	$(BROWSER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt -r requirements-browser.txt
 	@touch $@

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from typing import Any, ClassVar
@@ -26,6 +26,7 @@ class DemoBot(fp.PoeBot):
     """A bot with an entry in the list. ``about`` says what it does."""
 
     about: ClassVar[str]
+    owner: ClassVar[str] = "Demo"
     is_private: ClassVar[bool] = False
     input_modalities: ClassVar[Sequence[str]] = ("text",)
     output_modalities: ClassVar[Sequence[str]] = ("text",)
@@ -46,7 +47,7 @@ class DemoBot(fp.PoeBot):
             "id": self.name,
             "object": "model",
             "created": created * 1000,
-            "owned_by": "Demo",
+            "owned_by": self.owner,
             "description": self.about,
             "architecture": {
                 "input_modalities": list(self.input_modalities),
@@ -309,15 +310,18 @@ BOTS: tuple[type[DemoBot], ...] = (
 )
 
 
-def create_poe() -> FastAPI:
-    """What stands in Poe's place: the bots, the list of models, the picture and the uploads."""
+def create_poe(kinds: Sequence[type[DemoBot]] = BOTS, others: Sequence[Mapping[str, object]] = ()) -> FastAPI:
+    """What stands in Poe's place: the bots, the list of models, the picture and the uploads.
+
+    ``others`` are more entries of the list, of bots that nobody finds here.
+    """
     app = FastAPI()
-    bots = [kind(path=f"/bot/{kind.__name__}") for kind in BOTS]
+    bots = [kind(path=f"/bot/{kind.__name__}") for kind in kinds]
     listed = [bot.listed(_CREATED + number) for number, bot in enumerate(bots) if not bot.is_private]
 
     @app.get("/v1/models")
     def models() -> dict[str, object]:
-        return {"object": "list", "data": listed}
+        return {"object": "list", "data": [*listed, *others]}
 
     @app.get("/files/sunset.png")
     def sunset() -> Response:
