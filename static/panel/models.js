@@ -134,7 +134,7 @@ function Toolbar({ rows, filter, setFilter, order, setOrder, isGrouped, setGroup
       ${label(value)}${count && html`<span class="chip-count">${number(count[value])}</span>`}
     </button>`);
   const isOn = (status) => counts[status] > 0 || filter.statuses.includes(status);
-  const statuses = Object.keys(STATUSES).filter((status) => status !== "conflict" || isOn(status));
+  const statuses = Object.keys(STATUSES).filter((status) => status === "shown" || status === "hidden" || isOn(status));
   return html`
     <div class="toolbar">
       <div class="toolbar-line">
@@ -146,7 +146,7 @@ function Toolbar({ rows, filter, setFilter, order, setOrder, isGrouped, setGroup
           <kbd aria-hidden="true">/</kbd>
         </div>
         <label class="inline-select"><span>${t("models.sort")}</span>
-          <select value=${order} onChange=${(event) => setOrder(event.target.value)}>
+          <select aria-label=${t("models.sort")} value=${order} onChange=${(event) => setOrder(event.target.value)}>
             <option value="name">${t("sort.name")}</option>
             <option value="owner">${t("sort.owner")}</option>
             <option value="price">${t("sort.price")}</option>
@@ -158,12 +158,16 @@ function Toolbar({ rows, filter, setFilter, order, setOrder, isGrouped, setGroup
           <${Icon} name="group" />${t("models.group")}</button>
         <button type="button" class="primary" onClick=${onAdd}><${Icon} name="plus" />${t("models.add")}</button>
       </div>
-      <div class="chips" role="group" aria-label=${t("models.filters")}>
-        ${chips("statuses", statuses, statusLabel, counts)}
-        ${inputs.length > 0 && html`<span class="chips-label" key="in">${t("models.takes")}</span>`}
-        ${chips("inputs", inputs, modalityLabel)}
-        <span class="chips-label" key="out">${t("models.gives")}</span>
-        ${chips("outputs", outputs, modalityLabel)}
+      <div class="chips">
+        <div role="group" aria-label=${t("models.filters")}>${chips("statuses", statuses, statusLabel, counts)}</div>
+        ${inputs.length > 0 && html`
+          <div role="group" aria-labelledby="takes">
+            <span class="chips-label" id="takes">${t("models.takes")}</span>${chips("inputs", inputs, modalityLabel)}
+          </div>`}
+        ${outputs.length > 0 && html`
+          <div role="group" aria-labelledby="gives">
+            <span class="chips-label" id="gives">${t("models.gives")}</span>${chips("outputs", outputs, modalityLabel)}
+          </div>`}
       </div>
     </div>
   `;
