@@ -41,7 +41,7 @@ async function choose(name) {
 function draw() {
   const onLanguage = (name) => {
     remember("language", name);
-    choose(name);
+    choose(name).catch(() => location.reload()); // the service has been renewed meanwhile
   };
   // The key has everything drawn anew in another language.
   render(html`<${App} key=${language} parts=${parts} onLanguage=${onLanguage} />`, document.getElementById("app"));

@@ -86,14 +86,20 @@ function press(event, store) {
   const isCommand = event.ctrlKey || event.metaKey;
   const key = event.key.toLowerCase();
   const action = {
-    "/": () => !isCommand && !document.querySelector("dialog[open]") && document.getElementById("search"),
+    "/": () => !isCommand && !document.querySelector("dialog[open]") && goToSearch,
     z: () => isCommand && (event.shiftKey ? () => store.redo() : () => store.undo()),
     y: () => isCommand && (() => store.redo()),
   }[key]?.();
   if (!action) return;
   event.preventDefault();
-  if (action instanceof Element) action.focus();
-  else action();
+  action();
+}
+
+function goToSearch() {
+  const search = document.getElementById("search");
+  if (search?.checkVisibility()) return search.focus();
+  location.hash = "models";
+  addEventListener("hashchange", () => setTimeout(() => search?.focus()), { once: true });
 }
 
 function Head({ view, store, state, theme, onLanguage }) {

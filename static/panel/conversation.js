@@ -26,8 +26,8 @@ export class Conversation extends Source {
     show({});
     try {
       const body = { ...parameters, model, messages };
-      const whole = await this.#tries.ask(body, this.#abort.signal, paced(({ content: text, reasoning, firstMs }) =>
-        answer.isRunning && show({ content: text, reasoning, firstMs })));
+      const whole = await this.#tries.ask(body, this.#abort.signal, ({ content: text, reasoning, firstMs }) =>
+        show({ content: text, reasoning, firstMs }));
       show({ ...whole, isRunning: false });
     } catch (failure) {
       const isStopped = failure.name === "AbortError";
@@ -44,17 +44,4 @@ export class Conversation extends Source {
     this.stop();
     this.set({ turns: [] });
   }
-}
-
-/** `show`, at most once a frame: a fast stream brings more pieces than a screen shows. */
-function paced(show) {
-  let isDue = false;
-  return (answer) => {
-    if (isDue) return;
-    isDue = true;
-    requestAnimationFrame(() => {
-      isDue = false;
-      show(answer);
-    });
-  };
 }

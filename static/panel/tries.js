@@ -24,8 +24,14 @@ export class Tries extends Source {
     this.set({ hasKey: key !== "" });
   }
 
-  ask(body, signal, onPart) {
-    return complete({ base: this.#base, key: this.#key, body, signal, onPart });
+  /** Ask for a completion with the key; `onPart` is called at most once a frame, and not after the end. */
+  async ask(body, signal, onPart) {
+    const [show, end] = paced(onPart);
+    try {
+      return await complete({ base: this.#base, key: this.#key, body, signal, onPart: show });
+    } finally {
+      end();
+    }
   }
 
   /** Test `rows`, three at a time, with `prompt`. */
@@ -65,4 +71,16 @@ export class Tries extends Source {
   #note(row, test) {
     this.set({ tests: new Map(this.state.tests).set(row.id, test) });
   }
+}
+
+/** `show`, at most once a frame, since a fast stream brings more than a screen shows; and what ends it. */
+function paced(show) {
+  let due = null;
+  const later = (answer) => {
+    due ??= requestAnimationFrame(() => {
+      due = null;
+      show(answer);
+    });
+  };
+  return [later, () => cancelAnimationFrame(due)];
 }
