@@ -59,8 +59,8 @@ def open_panel(browser: Browser, served: Gateway) -> Iterator[OpenPanel]:
     served.http.post("/api/admin/config", json={"models": {}}, auth=Panel.CREDENTIALS).raise_for_status()
     panels: list[Panel] = []
 
-    def start(**options: Any) -> Panel:
-        panels.append(Panel(browser, served, **options))
+    def start(gateway: Gateway = served, **options: Any) -> Panel:
+        panels.append(Panel(browser, gateway, **options))
         return panels[-1]
 
     yield start

@@ -48,8 +48,10 @@ class Panel:
         width: int = 1280,
         height: int = 900,
         view: str = "models",
+        prefix: str = "",
     ) -> None:
         self.gateway = gateway
+        self.url = gateway.url + prefix
         self.complaints: list[str] = []
         name, password = self.CREDENTIALS
         self._context = browser.new_context(
@@ -84,7 +86,7 @@ class Panel:
 
     def go(self, view: str) -> None:
         """Open a view by its address, and wait until it is there."""
-        self.page.goto(f"{self.gateway.url}/admin#{view}")
+        self.page.goto(f"{self.url}/admin#{view}")
         expect(self.page.locator(f"main.view-{view}")).to_be_visible()
         expect(self.page.locator(".loading")).to_have_count(0)
 

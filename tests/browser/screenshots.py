@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,8 @@ _MODELS = {
 
 
 def main() -> None:
+    # fastapi_poe would warn of each bot that it is not known to the real Poe.
+    logging.getLogger("uvicorn.default").setLevel(logging.ERROR)
     _IMAGES.mkdir(parents=True, exist_ok=True)
     poe = Poe()
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:

@@ -114,7 +114,7 @@ def test_a_file_that_is_broken_by_hand_is_said_with_its_line(panel: Panel) -> No
 
 def test_a_change_by_hand_is_seen_without_a_reload(panel: Panel) -> None:
     (panel.gateway.log.parent / "models.yaml").write_text("models:\n  o3-pro: {mapping: by-hand}\n")
-    eventually(lambda: panel.look_again() or panel.row("o3-pro").locator(".name").inner_text() == "by-hand")
+    eventually(lambda: panel.look_again() or panel.row("o3-pro").locator(".name").text_content() == "by-hand")
 
 
 def test_shaping_can_be_switched_off(panel: Panel) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.bots import Poe
+from tests.browser.conftest import OpenPanel
 from tests.browser.panel import Panel
+from tests.conftest import StartGateway
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,18 @@ def test_settings_have_the_address_as_the_browser_sees_it(panel: Panel, client: 
     shown = panel.page.locator(".client")
     expect(shown).to_contain_text(has.format(url=panel.gateway.url, port=panel.gateway.port))
     expect(shown).to_contain_text("GPT-5.2")
+
+
+def test_the_panel_works_below_a_path(
+    open_panel: OpenPanel, poe_of_500: Poe, start_gateway: StartGateway
+) -> None:
+    panel = open_panel(start_gateway(poe_of_500.url, SCRIPT_NAME="/poe"), prefix="/poe")
+    panel.row("o3-pro").get_by_role("switch").click()
+    panel.expect_bot("o3-pro", {"enable": False})
+    panel.page.get_by_role("link", name="Connect").click()
+    expect(panel.page.locator(".address")).to_contain_text(f"{panel.gateway.url}/poe/v1")
+    panel.page.get_by_label("Language").select_option("简体中文")
+    expect(panel.page.get_by_role("link", name="接入")).to_be_visible()
 
 
 @pytest.mark.parametrize(("client", "path"), [("Claude Code", "/v1/messages"), ("Codex", "/v1/responses")])
