@@ -61,7 +61,7 @@ def main() -> None:
     code = 0
     with contextlib.suppress(_Stopped), serve_bots() as poe_url, _gateway(settings, poe_url) as gateway:
         if _is_ready(gateway, settings):
-            print(_guide(f"http://{_host(settings)}:{settings['PORT']}", poe_url), flush=True)
+            print(_guide(f"http://{_host(settings)}:{settings['PORT']}", poe_url, settings), flush=True)
         code = gateway.wait()
     sys.exit(code)
 
@@ -148,12 +148,15 @@ _FORMAT = (
 _TOOLS = ', "tools": [{"type": "function", "function": {"name": "get_time"}}]'
 
 
-def _guide(gateway: str, poe: str) -> str:
+def _guide(gateway: str, poe: str, settings: Mapping[str, str]) -> str:
+    is_ours = settings["ADMIN_PASSWORD"] == _DEFAULTS["ADMIN_PASSWORD"]
+    entry = ", user admin, password demo" if is_ours else ""
     bold, plain = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() else ("", "")
     bots = "\n".join(f"  {kind.__name__:<14} {kind.about}" for kind in BOTS)
     return f"""
 {bold}The gateway is on {gateway}/v1{plain}
 Any key will do. Poe's part is played by {poe}. Ctrl-C stops both.
+The panel is on {gateway}/admin{entry}.
 
 {bold}Bots{plain}
 {bots}
