@@ -35,7 +35,7 @@ const amounts = (pricing) =>
 
 function dollars(amount) {
   if (amount >= 100 || (amount >= 1 && Number.isInteger(amount))) return `$${amount.toFixed(0)}`;
-  return `$${amount >= 0.1 ? amount.toFixed(2) : amount.toPrecision(2)}`;
+  return `$${amount >= 0.1 ? amount.toFixed(2) : amount.toPrecision(2).replace(/0$/, "")}`;
 }
 
 export function bytes(count) {

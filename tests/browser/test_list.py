@@ -31,7 +31,7 @@ def test_what_a_bot_takes_gives_holds_and_costs_is_seen_at_a_glance(panel: Panel
     expect(row.locator(".context")).to_have_text("200k")
     expect(row.locator(".price")).to_have_text("$4.30 / $21.50")
     expect(row.get_by_role("img")).to_have_attribute("aria-label", "takes text; gives text")
-    expect(panel.row("GPT-Image-1.5").locator(".price")).to_have_text("$0.040 / request")
+    expect(panel.row("GPT-Image-1.5").locator(".price")).to_have_text("$0.04 / request")
 
 
 @pytest.mark.parametrize(
