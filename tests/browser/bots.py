@@ -6,7 +6,6 @@ import random
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import uvicorn
 
@@ -52,13 +51,6 @@ _ABOUT = {
 }
 
 
-def create() -> Any:
-    """The application that stands in Poe's place."""
-    kinds = [*BOTS, *(_named(name, *answering) for name, answering in _ANSWERING.items())]
-    listed = sum(not kind.is_private for kind in kinds)
-    return create_poe(kinds, list(_others(COUNT - listed)))
-
-
 def _named(name: str, kind: type[DemoBot], owner: str) -> type[DemoBot]:
     about = f"{name} {_ABOUT[kind.output_modalities[0]]}."
     return type(name, (kind,), {"about": about, "owner": owner, "input_modalities": ("text", "image")})
@@ -102,12 +94,15 @@ def _entry(
 
 
 class Poe:
-    """These bots on a free port of the loopback."""
+    """These bots on a free port of the loopback. ``others`` are those of the list that do not answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = COUNT) -> None:
+        kinds = [*BOTS, *(_named(name, *answering) for name, answering in _ANSWERING.items())]
+        self.others = list(_others(count - sum(not kind.is_private for kind in kinds)))
+        app = create_poe(kinds, self.others)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(create(), log_level="critical", lifespan="off"))
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
         self._thread.start()
 

@@ -44,6 +44,16 @@ def served(poe_of_500: Poe, start_shared_gateway: StartGateway) -> Gateway:
 
 
 @pytest.fixture(scope="session")
+def served_few(start_shared_gateway: StartGateway) -> Iterator[Gateway]:
+    """The same with few bots: axe looks at every one of them, in every view."""
+    from tests.browser.bots import Poe
+
+    poe = Poe(60)
+    yield start_shared_gateway(poe.url)
+    poe.stop()
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     from tests.browser.panel import chromium
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.bots import Poe
+from tests.browser.conftest import OpenPanel
 from tests.browser.panel import Panel
+from tests.conftest import StartGateway
+from tests.gateway import eventually
 
 _TIME_KEYS = """() => {
   window.times = [];
@@ -70,6 +74,25 @@ def test_filters_find_what_is_hidden_renamed_custom_or_paints(panel: Panel) -> N
         panel.chip(chip).click()
     panel.page.get_by_role("group", name="gives").get_by_role("button", name="video").click()
     assert set(panel.names()) == {"Sora-2", "Veo-3.1"}
+
+
+def test_what_is_new_or_gone_at_poe_since_the_last_save_is_marked(
+    open_panel: OpenPanel, start_gateway: StartGateway
+) -> None:
+    poe = Poe()
+    try:
+        panel = open_panel(start_gateway(poe.url, MODELS_CACHE_SECONDS="0"))
+        panel.save_elsewhere(**{"o3-pro": {"note": "kept"}})
+        gone = next(entry for entry in poe.others if entry["id"] == "Sora-2")
+        poe.others.remove(gone)
+        poe.others.append({**gone, "id": "Sora-3"})
+        eventually(lambda: panel.page.reload() and panel.chip("New").count())
+        for chip, bot in {"New": "Sora-3", "Gone": "Sora-2"}.items():
+            panel.chip(chip).click()
+            assert panel.names() == [bot]
+            panel.chip(chip).click()
+    finally:
+        poe.stop()
 
 
 def test_shown_and_hidden_exclude_each_other(panel: Panel) -> None:

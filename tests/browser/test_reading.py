@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPanel
 from tests.browser.panel import VIEWS, Panel
-from tests.gateway import KEY
+from tests.gateway import KEY, Gateway
 
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -52,6 +52,7 @@ def ground(panel: Panel) -> str:
 
 def scenes(panel: Panel) -> Iterator[str]:
     """Every view and every dialog, one after another; what each is."""
+    panel.save_elsewhere(**{"o3-pro": {"note": "first"}})
     panel.save_elsewhere(**{"Claude-Opus-4.5": {"mapping": "opus", "aliases": ["best"], "note": "for work"}})
     for view in VIEWS:
         panel.go(view)
@@ -108,8 +109,10 @@ def scenes(panel: Panel) -> Iterator[str]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
-def test_axe_finds_nothing_in_any_view(open_panel: OpenPanel, scheme: str, width: int) -> None:
-    panel = open_panel(scheme=scheme, width=width)
+def test_axe_finds_nothing_in_any_view(
+    open_panel: OpenPanel, served_few: Gateway, scheme: str, width: int
+) -> None:
+    panel = open_panel(served_few, scheme=scheme, width=width)
     for scene in scenes(panel):
         found = Axe().run(panel.page, options=_RULES)
         assert found.violations_count == 0, f"{scene}: {found.generate_report()}"
