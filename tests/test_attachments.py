@@ -461,6 +461,10 @@ def test_an_upload_that_poe_refuses_is_told_with_its_reason(
         *(b"", b"{}", b"null", b"[]", b"<html>", b'{"attachment_url": "https://x"}'),
         b'{"attachment_url": 1, "mime_type": "a/b"}',
         b'{"attachment_url": "javascript:1", "mime_type": "a/b"}',
+        b'{"attachment_url": "https://", "mime_type": "a/b"}',
+        b'{"attachment_url": "https://x/a\\nb", "mime_type": "a/b"}',
+        b'{"attachment_url": "https://x/a b", "mime_type": "a/b"}',
+        b'{"attachment_url": "https://x/\\u0000", "mime_type": "a/b"}',
     ],
 )
 def test_an_upload_that_brings_no_url_has_failed(
@@ -469,6 +473,17 @@ def test_an_upload_that_brings_no_url_has_failed(
     takes_uploads(upstream, respond(200, body))
     told(scripted.ask(bot.name, [image(data_url(PNG))]), 502, "file_upload_failed")
     assert bot.queries == []
+
+
+@pytest.mark.parametrize("said", ["", "no type", "a/b\r\nX: y"])
+def test_a_type_that_is_none_says_nothing(
+    upstream: ScriptedUpstream, scripted: Gateway, bot: Bot, said: str
+) -> None:
+    takes_uploads(upstream, respond(200, {"attachment_url": f"{CDN}1", "mime_type": said}))
+    url = f"https://example.com/{os.urandom(8).hex()}"
+    assert scripted.ask(bot.name, [file(file_url=url)]).status_code == 200
+    (attachment,) = bot.query.json["query"][0]["attachments"]
+    assert attachment["content_type"] == "application/octet-stream"
 
 
 def test_redirects_are_not_followed(upstream: ScriptedUpstream, scripted: Gateway, bot: Bot) -> None:

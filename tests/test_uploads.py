@@ -22,6 +22,8 @@ import httpx
 import pytest
 import trustme
 
+from app.poe.uploads import Uploads
+from app.settings import Settings
 from tests.conftest import StartGateway
 from tests.gateway import WORDS, Gateway, authorization, eventually
 from tests.upstream.relays import Relay, over_tls
@@ -393,3 +395,34 @@ def test_uploads_go_over_tls_and_connections_are_kept(
         assert upload_count(uploads, data) == 1
     assert relay.accepted == 1
     relay.stop()
+
+
+class BlockingWaiter:
+    """Lets the read wait by itself."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def wait(self, seconds: float) -> None:
+        self._connection.settimeout(seconds)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def test_others_have_their_turn_while_a_server_takes_all_at_once(
+    uploads: UploadServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[int] = []
+    monkeypatch.setattr("app.poe.uploads.Turns.give", lambda _: turns.append(len(sent)))
+    sent: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(50):
+            sent.append(os.urandom(1000))
+            yield sent[-1]
+
+    sender = Uploads(Settings.load({"POE_FILE_UPLOAD_URL": uploads.url}), BlockingWaiter)
+    sender.send("a.png", "image/png", 50_000, pieces, "key")
+    assert uploads.uploads[0].digest == hashlib.sha256(b"".join(sent)).hexdigest()
+    assert set(turns) == set(range(51))  # between any two pieces
