@@ -601,11 +601,13 @@ def test_there_is_a_bound_on_attachments(
 def test_what_is_kept_is_for_its_owner_only_and_holds_no_secret(
     poe: PoeServer, uploads: UploadServer, start_gateway: StartGateway, tmp_path: Path
 ) -> None:
-    gateway = start_gateway(poe.url, POE_FILE_UPLOAD_URL=uploads.url, CONFIG_DIR=str(tmp_path / "config"))
+    gateway = start_gateway(
+        poe.url, POE_FILE_UPLOAD_URL=uploads.url, CONFIG_DIR=str(tmp_path / "config"), RATE_LIMIT_MS="10"
+    )
     attached(gateway, image(data_url(PNG)), image("https://example.com/a.png?token=hidden"))
     gateway.stop()
     found = [tmp_path / "config", *(tmp_path / "config").rglob("*")]
-    assert len([each for each in found if each.is_file()]) >= 2
+    assert len([each for each in found if each.is_file()]) >= 3
     for each in found:
         assert stat.S_IMODE(each.stat().st_mode) == (0o700 if each.is_dir() else 0o600), each
         if each.is_file():

@@ -343,8 +343,11 @@ def test_half_a_character_is_refused(shared: tuple[Gateway, UploadServer], bot: 
 def test_a_configuration_folder_that_fails_costs_a_warning(
     start_gateway: StartGateway, upstream: ScriptedUpstream, uploads: UploadServer, bot: Bot
 ) -> None:
-    gateway = start_gateway(upstream.url, POE_FILE_UPLOAD_URL=uploads.url, WEB_CONCURRENCY="1")
+    gateway = start_gateway(
+        upstream.url, POE_FILE_UPLOAD_URL=uploads.url, WEB_CONCURRENCY="1", RATE_LIMIT_MS="10"
+    )
     folder = gateway.log.parent
+    assert gateway.ask(bot.name).status_code == 200
     uploads.delay = 1.0
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(gateway.ask, bot.name, [image(content(10))])
@@ -352,13 +355,16 @@ def test_a_configuration_folder_that_fails_costs_a_warning(
         for name in ("url_cache", ".uploading"):  # in the middle of an upload
             shutil.rmtree(folder / name)
             (folder / name).write_text("a file in its place")
+        (folder / ".next_slot").unlink()
+        (folder / ".next_slot").mkdir()
         assert asked.result().status_code == 200
     uploads.delay = 0.0
     for _ in range(5):
         assert gateway.ask(bot.name, [image(content(10))]).status_code == 200
     log = gateway.log.read_text()
     assert log.count("uploads are not remembered") == 1
-    assert log.count("workers cannot agree") == 1
+    assert log.count("workers cannot agree on who uploads") == 1
+    assert log.count("workers cannot agree on when queries start") == 1
 
 
 def test_what_a_url_carries_is_not_logged(shared: tuple[Gateway, UploadServer], bot: Bot) -> None:

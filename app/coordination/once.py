@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from app.logs import logger
+from app.logs import DiskWarning
 
 _FIRST_LOOK_SECONDS = 0.005
 _LONGEST_LOOK_SECONDS = 0.05
 _OUTCOME_LIMIT = 1024 * 1024  # bytes
-_WARNING_SECONDS = 60.0
 
 
 class Once(Protocol):
@@ -44,7 +43,7 @@ class FileOnce:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._warned_at = float("-inf")
+        self._warning = DiskWarning("workers cannot agree on who uploads", folder)
 
     def share(self, key: str, work: Callable[[], bytes]) -> bytes:
         while True:
@@ -52,7 +51,7 @@ class FileOnce:
                 try:
                     descriptor = stack.enter_context(self._locked(self._folder / key))
                 except OSError as error:  # better twice than not at all
-                    self._warn(error)
+                    self._warning.give(error)
                     return work()
                 if os.fstat(descriptor).st_nlink:
                     return self._lead(descriptor, key, work)
@@ -69,7 +68,7 @@ class FileOnce:
             try:
                 (self._folder / key).unlink(missing_ok=True)
             except OSError as error:  # it stays: who waits does the work again
-                self._warn(error)
+                self._warning.give(error)
 
     def _leave(self, descriptor: int, outcome: bytes) -> None:
         """Write the outcome for those who wait; all of it, or nothing: then one of them begins anew."""
@@ -91,16 +90,6 @@ class FileOnce:
             yield descriptor
         finally:
             os.close(descriptor)  # and with it the lock
-
-    def _warn(self, error: OSError) -> None:
-        now = time.monotonic()
-        if now - self._warned_at >= _WARNING_SECONDS:
-            self._warned_at = now
-            logger.warning(
-                "workers cannot agree on who uploads: %s (%s)",
-                error.strerror or type(error).__name__,
-                self._folder,
-            )
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -31,7 +31,7 @@ _TIMER_SECONDS = 0.1  # that a timer may go off early, for it counts from when t
 _RETRYABLE = (500, 502, 503, 504)
 _BODY_LIMIT = 65536
 _HANDED_ON = (401, 402, 429)
-_URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s/]\S*")
 
 
 class Uploaded(NamedTuple):
