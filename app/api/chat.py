@@ -68,7 +68,9 @@ def create_blueprint(
             as_functions=chat.as_functions,
         )
         lifecycle.register(exchange)
-        return exchange.stream() if chat.stream else exchange.whole()
+        is_streamed = chat.stream
+        del chat  # its attachments may be large, and the answer long
+        return exchange.stream() if is_streamed else exchange.whole()
 
     return blueprint
 
@@ -96,7 +98,7 @@ class _Exchange:
         include_usage: bool,
         as_functions: bool,
     ) -> None:
-        self._model = model  # not the request: its attachments may be large, and the answer long
+        self._model = model
         self._include_usage = include_usage
         self._as_functions = as_functions
         self._pump = pump
