@@ -6,17 +6,14 @@ Over all workers of a machine, by a lock on a file that the kernel frees when it
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from app.coordination.locks import locked
 from app.logs import DiskWarning
 
-_FIRST_LOOK_SECONDS = 0.005
-_LONGEST_LOOK_SECONDS = 0.05
 _OUTCOME_LIMIT = 1024 * 1024  # bytes
 
 
@@ -49,7 +46,8 @@ class FileOnce:
         while True:
             with contextlib.ExitStack() as stack:
                 try:
-                    descriptor = stack.enter_context(self._locked(self._folder / key))
+                    self._folder.mkdir(mode=0o700, exist_ok=True)
+                    descriptor = stack.enter_context(locked(self._folder / key))
                 except OSError as error:  # better twice than not at all
                     self._warning.give(error)
                     return work()
@@ -76,25 +74,3 @@ class FileOnce:
             os.ftruncate(descriptor, 0)  # who died may have written
             if os.pwrite(descriptor, outcome, 0) < len(outcome):  # a disk that is full now
                 os.ftruncate(descriptor, 0)
-
-    @contextlib.contextmanager
-    def _locked(self, path: Path) -> Iterator[int]:
-        """The file, open and locked. Nobody but its own greenlet is held up by the wait."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            pause = _FIRST_LOOK_SECONDS
-            while not _try_lock(descriptor):
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
-            yield descriptor
-        finally:
-            os.close(descriptor)  # and with it the lock
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
