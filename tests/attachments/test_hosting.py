@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.attachments.cache import UploadCache
+from app.attachments.cache import FileUploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
 from app.conversation import AttachmentPart, Conversation, HostedPart, Message, Role, TextPart
@@ -61,7 +61,7 @@ def hosting(endpoint: Any, counters: Counters, tmp_path: Path) -> Hosting:
 
     return Hosting(
         endpoint,
-        UploadCache(tmp_path / "url_cache", 1 << 20, 100, 1, counters),
+        FileUploadCache(tmp_path / "url_cache", 1 << 20, 100, 1, counters),
         FileOnce(tmp_path / "uploading"),
         one_after_the_other,
         counters,
