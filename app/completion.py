@@ -69,7 +69,7 @@ class Completions:
         it closes the query.
         """
         try:
-            hosted = self._hosting.host(conversation, key)
+            conversation = self._hosting.host(conversation, key)  # and let go of what was uploaded
         except ApiError as refused:
             yield [Failure(_explained(refused, bot, key))]
             return
@@ -77,11 +77,11 @@ class Completions:
         def ask(conversation: Conversation) -> rounds.Answer:
             return self._ask(conversation, bot, key, trace, way)
 
-        make_judge = _judge(hosted, way)
+        make_judge = _judge(conversation, way)
         if make_judge is not None:
-            yield from rounds.judged(ask, hosted, make_judge)
+            yield from rounds.judged(ask, conversation, make_judge)
         else:
-            yield from ask(hosted)
+            yield from ask(conversation)
 
     def _ask(
         self, asked: Conversation, bot: str, key: str, trace: Trace, way: Way

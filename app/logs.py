@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import mmap
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger("poe2openai")
 
+_REPEAT_SECONDS = 60.0
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
 
 
@@ -60,6 +63,22 @@ class ConsoleHandler(logging.StreamHandler[Any]):
 
     def createLock(self) -> None:  # noqa: N802
         self.lock = None
+
+
+class DiskWarning:
+    """Says that ``path`` fails, and what that costs: once a minute, however often it fails."""
+
+    def __init__(self, cost: str, path: Path) -> None:
+        self._cost = cost
+        self._path = path
+        self._said_at = -math.inf
+
+    def give(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now - self._said_at >= _REPEAT_SECONDS:
+            self._said_at = now
+            reason = error.strerror or type(error).__name__
+            logger.warning("%s: %s (%s)", self._cost, reason, self._path)
 
 
 def fault(error: BaseException) -> str:

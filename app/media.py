@@ -117,7 +117,7 @@ _BY_KIND = {"image": "image/png", "audio": "audio/mpeg", "video": "video/mp4", "
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 # Before an SVG's first element there may be declarations and comments; each is looked at once.
 _SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?><\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>)\s*)*+<svg\b", re.DOTALL)
-_REFUSED_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_REFUSED_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _EXTENSION_LIMIT = 16  # characters
 _BINARY = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))
 

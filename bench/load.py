@@ -218,7 +218,7 @@ def _send(target: Target, request: bytes) -> bool:
             if not data:
                 break
             answer += data
-    return answer.startswith(b"HTTP/1.1 200") and _MARK in answer
+    return answer.startswith(b"HTTP/1.1 200") and _is_whole(answer) and _MARK in answer
 
 
 def _is_whole(answer: bytes) -> bool:

@@ -418,7 +418,7 @@ worker; each further worker adds little more than its own pages.
 ## All figures
 
 Medians of interleaved rounds: every server in turn, then the next round. Of errors the sum, of memory the
-first round, when the servers are fresh.
+first round, when the servers are fresh, of its peak the greatest.
 
 {_markdown(["", *outcome.columns], figure_rows(outcome))}
 {left_out}
@@ -448,6 +448,9 @@ first round, when the servers are fresh.
   of any is an error.
 - CPU and memory are those of the server's processes, from `/proc`. Memory a stream is what the worker's RSS
   grows by, at most, while 2,000 streams run, shared among them; left out where they never all ran at once.
+- The image is uploaded from one request while another streams an event every 5 ms: how much the worker's RSS
+  grows at most, in sizes of the image as a file, and how late the latest of these events is. The ten images
+  come as a client sends them with every turn: the CPU of a request with them, less that of one without.
 - Lateness is from the moment when the upstream wrote an event to the moment when the client read it.
 
 ## Where it was measured

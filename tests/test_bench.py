@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from xml.etree import ElementTree as ET
 
+import httpx
 import openai
 import pytest
 
-from bench import load, picture, report
+from bench import load, measures, picture, report
 from bench.load import Job, Target
-from bench.measures import Results, percentile
+from bench.measures import Results, Sample, Subject, percentile
 from bench.report import Outcome
+from bench.servers import Server
 from bench.upstream import OPENAI, POE, Upstream, streamed, whole
+from tests.conftest import StartGateway
+from tests.gateway import Gateway
 
 
 class Canned(asyncio.Protocol):
@@ -154,6 +159,75 @@ def test_the_gateway_passes_every_event_on(upstream: int, job: Job, start_gatewa
     assert (tally.answers, tally.events, tally.errors) == (5, 100, 0)
 
 
+def test_a_large_request_is_answered_or_not() -> None:
+    def sent(*pieces: bytes) -> bool:
+        async def both() -> bool:
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(lambda: Canned(list(pieces), close=True), "127.0.0.1", 0)
+            async with server:
+                return await load.send(Target(server.sockets[0].getsockname()[1]), b"POST / HTTP/1.1\r\n")
+
+        return asyncio.run(both())
+
+    good = whole(1)
+    assert sent(good)
+    assert sent(good[:100], good[100:])
+    assert not sent(good[:-10])
+    assert not sent(whole(0))
+    assert not sent(good.replace(b" 200 ", b" 500 "))
+    assert not sent()
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+def test_the_upstream_takes_uploads_and_keeps_the_connection(upstream: int, size: int) -> None:
+    client = httpx.Client(base_url=f"http://127.0.0.1:{upstream}", trust_env=False)
+    for _ in range(2):
+        answer = client.post("/upload", files={"file": ("a.png", os.urandom(size), "image/png")})
+        assert answer.json()["mime_type"] == "image/png"
+    assert client.get("/v1/models").json()["data"]
+
+
+def subject_of(gateway: Gateway) -> Subject:
+    target = Target(gateway.port)
+    return Subject("gateway", target, Server("gateway", gateway.process, target, gateway.log))
+
+
+@pytest.fixture
+def subject(upstream: int, start_gateway: StartGateway) -> Subject:
+    """A gateway to the bench's upstream, as the bench has it."""
+    url = f"http://127.0.0.1:{upstream}"
+    return subject_of(start_gateway(url, POE_FILE_UPLOAD_URL=f"{url}/upload", WEB_CONCURRENCY="1"))
+
+
+def test_an_image_is_measured(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measures, "IMAGE", 5_000_000)
+    sample = asyncio.run(measures.image(subject))
+    assert sample["image_errors"] == 0
+    assert 1 < sample["image_peak"] < 10  # the request alone is 4/3 of the image
+    assert 0 < sample["image_stall_s"] < 10
+    assert "uploaded kind=image bytes=5000000 " in subject.server.log.read_text()
+
+
+def test_known_images_are_measured(subject: Subject) -> None:
+    sample = asyncio.run(measures.cached(subject))
+    assert sample["cached_errors"] == 0
+    assert 0 < sample["cached_cpu_s"] < 10
+    assert subject.server.log.read_text().count("uploaded ") == 10
+
+
+@pytest.mark.parametrize("measure", [measures.image, measures.cached])
+def test_an_image_that_is_refused_is_an_error(
+    upstream: int,
+    start_gateway: StartGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    measure: Callable[[Subject], Awaitable[Sample]],
+) -> None:
+    monkeypatch.setattr(measures, "IMAGE", 1_000_000)
+    gateway = start_gateway(f"http://127.0.0.1:{upstream}", MAX_ATTACHMENTS="0", WEB_CONCURRENCY="1")
+    sample = asyncio.run(measure(subject_of(gateway)))
+    assert sum(value for figure, value in sample.items() if figure.endswith("errors")) > 0
+
+
 GATEWAY = {
     "whole_per_s": 2000.0,
     "whole_cpu_s": 500e-6,
@@ -169,6 +243,9 @@ GATEWAY = {
     "idle_service_bytes": 90_000_000.0,
     "stream_bytes": 32_000.0,
     "growth": 0.9,
+    "image_peak": 2.7,
+    "image_stall_s": 0.0512,
+    "cached_cpu_s": 0.02,
 }
 PLAIN = GATEWAY | {"whole_per_s": 500.0, "whole_cpu_s": 1500e-6, "paced_cpu_s": 180e-6, "growth_errors": 3}
 
@@ -199,6 +276,10 @@ def test_the_targets_are_compared_with_what_was_found() -> None:
     assert rows["CPU an event at 50 ms: the plain version's over ours"] == ["≥ 1.4 ×", "2 ×", "yes", ""]
     assert rows["first text over direct"] == ["≤ 1.8 ms", "1 ms", "yes", ""]
     assert rows["memory idle, the worker's RSS"] == ["≤ 60 MB", "73 MB", "**missed**", ""]
+    assert rows["an image of 20 MB: memory at the peak, in sizes of it"] == ["≤ 4 ×", "2.7 ×", "yes", ""]
+    late = ["≤ 50 ms", "51.2 ms", "**missed**", ""]
+    assert rows["an image of 20 MB: how late a stream beside it is"] == late
+    assert rows["ten known images of 1 MB: work added"] == ["≤ 60 ms", "20 ms", "yes", ""]
     assert rows["whole answers, over LiteLLM's"] == ["≥ 12 ×", "–", "not measured", ""]
 
 
@@ -244,11 +325,13 @@ def test_an_outcome_survives_its_file() -> None:
     assert Outcome(**json.loads(json.dumps(outcome().as_json()))) == outcome()
 
 
-def test_rounds_become_medians_sums_of_errors_and_the_first_of_memory() -> None:
+def test_rounds_become_medians_sums_of_errors_the_first_of_memory_and_the_greatest_peak() -> None:
     results = Results()
-    for speed, errors, memory in ((3.0, 1, 7.0), (1.0, 0, 1.0), (2.0, 1, 1.0)):
-        results.add("gateway", {"whole_per_s": speed, "whole_errors": errors, "stream_bytes": memory})
-    assert results.medians()["gateway"] == {"whole_per_s": 2.0, "whole_errors": 2, "stream_bytes": 7.0}
+    for speed, errors, memory, peak in ((3.0, 1, 7.0, 2.0), (1.0, 0, 1.0, 3.0), (2.0, 1, 1.0, 1.0)):
+        sample = {"whole_per_s": speed, "whole_errors": errors, "stream_bytes": memory, "image_peak": peak}
+        results.add("gateway", sample)
+    expected = {"whole_per_s": 2.0, "whole_errors": 2, "stream_bytes": 7.0, "image_peak": 3.0}
+    assert results.medians()["gateway"] == expected
 
 
 @pytest.mark.parametrize(

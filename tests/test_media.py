@@ -155,6 +155,7 @@ def test_a_name_is_made_up_from_kind_and_type() -> None:
         ('a".png', 'a".png'),
         ("a\r\nX: y\x00\x1b\x7f\x85\u2028.png", "aX: y.png"),
         ("a\ud800.png", "a.png"),
+        ("a\u202egnp.exe", "agnp.exe"),  # shown as aexe.png
         ("图片 🚀.png", "图片 🚀.png"),
         (".", None),
         ("..", None),

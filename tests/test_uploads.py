@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -22,10 +23,12 @@ import httpx
 import pytest
 import trustme
 
+from app.poe.uploads import Uploads
+from app.settings import Settings
 from tests.conftest import StartGateway
 from tests.gateway import WORDS, Gateway, authorization, eventually
 from tests.upstream.relays import Relay, over_tls
-from tests.upstream.scripted import DONE, Bot, ScriptedUpstream, answer, text
+from tests.upstream.scripted import DONE, LIMIT, Bot, ScriptedUpstream, answer, text
 from tests.upstream.uploads import UploadServer
 
 TIMEOUT = 2.0
@@ -50,7 +53,8 @@ class OddServer:
         self._behave = behave
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/upload"
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/upload"
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -179,18 +183,23 @@ def test_there_is_no_second_try_when_its_time_is_over_before(
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("patience", [0.0, 1.0], ids=["closes at once", "waits"])
+@pytest.mark.parametrize(
+    ("delay", "patience"),
+    [(0.0, 0.0), (0.0, 1.0), (1.0, 2 * LIMIT)],
+    ids=["closes at once", "waits", "answers when nothing more can be sent, and waits"],
+)
 def test_a_413_before_the_body_was_read_is_heard(
-    start_gateway: StartGateway, upstream: ScriptedUpstream, bot: Bot, serve, patience: float
+    start_gateway: StartGateway, upstream: ScriptedUpstream, bot: Bot, serve, delay: float, patience: float
 ) -> None:
     def refuse(connection: socket.socket) -> None:
         connection.recv(100)
+        time.sleep(delay)
         connection.sendall(b"HTTP/1.1 413 Large\r\ncontent-length: 13\r\n\r\n2 MB at most.")
         time.sleep(patience)
 
     server = serve(refuse)
     gateway = start_gateway(upstream.url, POE_FILE_UPLOAD_URL=server.url)
-    response = gateway.ask(bot.name, [image(content(8_000_000))])
+    response = gateway.ask(bot.name, [image(content(20_000_000))])
     assert (response.status_code, response.json()["error"]["code"]) == (413, "file_too_large")
     assert "2 MB at most." in response.json()["error"]["message"]
     assert (server.connections, bot.queries) == (1, [])
@@ -341,8 +350,11 @@ def test_half_a_character_is_refused(shared: tuple[Gateway, UploadServer], bot: 
 def test_a_configuration_folder_that_fails_costs_a_warning(
     start_gateway: StartGateway, upstream: ScriptedUpstream, uploads: UploadServer, bot: Bot
 ) -> None:
-    gateway = start_gateway(upstream.url, POE_FILE_UPLOAD_URL=uploads.url, WEB_CONCURRENCY="1")
+    gateway = start_gateway(
+        upstream.url, POE_FILE_UPLOAD_URL=uploads.url, WEB_CONCURRENCY="1", RATE_LIMIT_MS="10"
+    )
     folder = gateway.log.parent
+    assert gateway.ask(bot.name).status_code == 200
     uploads.delay = 1.0
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(gateway.ask, bot.name, [image(content(10))])
@@ -350,13 +362,16 @@ def test_a_configuration_folder_that_fails_costs_a_warning(
         for name in ("url_cache", ".uploading"):  # in the middle of an upload
             shutil.rmtree(folder / name)
             (folder / name).write_text("a file in its place")
+        (folder / ".next_slot").unlink()
+        (folder / ".next_slot").mkdir()
         assert asked.result().status_code == 200
     uploads.delay = 0.0
     for _ in range(5):
         assert gateway.ask(bot.name, [image(content(10))]).status_code == 200
     log = gateway.log.read_text()
     assert log.count("uploads are not remembered") == 1
-    assert log.count("workers cannot agree") == 1
+    assert log.count("workers cannot agree on who does a thing once") == 1
+    assert log.count("workers cannot agree on when queries start") == 1
 
 
 def test_what_a_url_carries_is_not_logged(shared: tuple[Gateway, UploadServer], bot: Bot) -> None:
@@ -393,3 +408,70 @@ def test_uploads_go_over_tls_and_connections_are_kept(
         assert upload_count(uploads, data) == 1
     assert relay.accepted == 1
     relay.stop()
+
+
+def test_a_server_that_reads_with_pauses_over_tls_gets_it_whole(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, bot: Bot, serve, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    received: list[bytes] = []
+
+    def read_with_pauses(connection: socket.socket) -> None:
+        client = context.wrap_socket(connection, server_side=True)
+        left, pauses = 8_000_000, 3
+        while left > 0:
+            received.append(client.recv(100_000))
+            left -= len(received[-1])
+            if left < pauses * 2_000_000:
+                pauses -= 1
+                time.sleep(0.7)
+        answered = b'{"attachment_url": "https://poecdn.net/1", "mime_type": "image/png"}'
+        client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answered), answered))
+        client.recv(1)
+
+    port = serve(read_with_pauses).port
+    gateway = start_gateway(
+        upstream.url,
+        POE_FILE_UPLOAD_URL=f"https://localhost:{port}/upload",
+        REQUESTS_CA_BUNDLE=str(tmp_path / "authority.pem"),
+    )
+    data = content(8_000_000)
+    assert gateway.ask(bot.name, [image(data)]).status_code == 200
+    assert b"".join(received).partition(b"\r\n\r\n")[2].partition(b"\r\n\r\n")[2].startswith(data[:7_000_000])
+
+
+class BlockingWaiter:
+    """Lets the read wait by itself."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def wait(self, seconds: float) -> None:
+        self._connection.settimeout(seconds)
+
+    def wait_for_room(self, seconds: float) -> None:
+        select.select([self._connection], [self._connection], [], seconds)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def test_others_have_their_turn_while_a_server_takes_all_at_once(
+    uploads: UploadServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[int] = []
+    monkeypatch.setattr("app.poe.uploads.Turns.give", lambda _: turns.append(len(sent)))
+    sent: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(50):
+            sent.append(os.urandom(1000))
+            yield sent[-1]
+
+    sender = Uploads(Settings.load({"POE_FILE_UPLOAD_URL": uploads.url}), BlockingWaiter)
+    sender.send("a.png", "image/png", 50_000, pieces, "key")
+    assert uploads.uploads[0].digest == hashlib.sha256(b"".join(sent)).hexdigest()
+    assert set(turns) == set(range(51))  # between any two pieces

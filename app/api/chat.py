@@ -71,7 +71,9 @@ def create_blueprint(
             reasoning_fields=options.reasoning_fields(bot.options),
         )
         lifecycle.register(exchange)
-        return exchange.stream() if chat.stream else exchange.whole()
+        is_streamed = chat.stream
+        del chat  # its attachments may be large, and the answer long
+        return exchange.stream() if is_streamed else exchange.whole()
 
     return blueprint
 
@@ -100,7 +102,7 @@ class _Exchange:
         as_functions: bool,
         reasoning_fields: Sequence[str],
     ) -> None:
-        self._model = model  # not the request: its attachments may be large, and the answer long
+        self._model = model
         self._include_usage = include_usage
         self._as_functions = as_functions
         self._reasoning_fields = reasoning_fields

@@ -14,7 +14,7 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
@@ -25,7 +25,7 @@ from cachelib.serializers import FileSystemSerializer
 from msgspec import Struct
 
 from app.attachments.counters import Counters
-from app.logs import logger
+from app.logs import DiskWarning
 from app.turns import Turns
 
 ENTRY_LIMIT = 65536  # bytes; what is longer is none of ours
@@ -34,7 +34,6 @@ _RENEWALS = 50  # in the life of an entry that is used all the time
 _ROOM_KEPT = 0.9  # of the bound, after the oldest entries have gone
 _UNMEASURED = 0.1  # of the bound: what all workers together may write until they measure again
 _ABANDONED_SECONDS = 60.0  # the age of an unfinished file that nobody finishes any more
-_WARNING_SECONDS = 60.0
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
 _BLOCK = 512  # bytes; the unit of st_blocks
@@ -77,7 +76,7 @@ def decoded(content: bytes, kind: type[Data]) -> Data | None:
 
 class _Stored(Struct, frozen=True):
     entry: Entry
-    expires: float  # seconds since 1970
+    used: float  # for the last time, seconds since 1970
 
 
 class FileUploadCache:
@@ -92,14 +91,14 @@ class FileUploadCache:
         self._limit = limit
         self._ttl = ttl
         self._counters = counters
-        self._files = _Files(folder, self._warn)
+        self._warning = DiskWarning("uploads are not remembered", folder)
+        self._files = _Files(folder, self._warning)
         self._measure_after = int(limit * _UNMEASURED / workers)
         self._unmeasured = self._measure_after  # bytes written since; what was there before counts, too
-        self._warned_at = -math.inf
 
     def get(self, key: str) -> Entry | None:
         stored: _Stored | None = self._files.get(key) if self._limit else None
-        left = stored.expires - time.time() if stored else 0.0
+        left = stored.used + self._ttl - time.time() if stored else 0.0
         if stored is None or left <= 0:
             return None
         if left < self._ttl * (1 - 1 / _RENEWALS):
@@ -115,19 +114,32 @@ class FileUploadCache:
             try:
                 self._make_room()
             except OSError as error:
-                self._warn(error)
+                self._warning.give(error)
 
     def _store(self, key: str, entry: Entry) -> int:
         """Write an entry; the bytes that it takes."""
         try:
-            return self._files.write(key, _Stored(entry, time.time() + self._ttl))
+            return self._files.write(key, _Stored(entry, time.time()), self._ttl)
         except OSError as error:
-            self._warn(error)
+            self._warning.give(error)
             return 0
 
     def _make_room(self) -> None:
         """Measure the folder, and delete what was not used for longest until it is small enough."""
         turns = Turns()
+        files = self._measured(turns)
+        excess = sum(size for _, size, _ in files) - self._limit * _ROOM_KEPT
+        for _, size, path in sorted(files) if excess > 0 else ():
+            if excess <= 0:
+                break
+            with contextlib.suppress(FileNotFoundError):  # another worker makes room, too
+                Path(path).unlink()
+                self._counters.evictions += 1
+            excess -= size
+            turns.give()
+
+    def _measured(self, turns: Turns) -> list[tuple[float, int, str]]:
+        """Each file's last use, bytes and path; what was never finished is removed."""
         files: list[tuple[float, int, str]] = []
         abandoned = time.time() - _ABANDONED_SECONDS
         for file in os.scandir(self._folder):
@@ -140,22 +152,7 @@ class FileUploadCache:
                 else:
                     files.append((status.st_mtime, size_on_disk(status), file.path))
             turns.give()
-        excess = sum(size for _, size, _ in files) - self._limit * _ROOM_KEPT
-        for _, size, path in sorted(files):
-            if excess <= 0:
-                break
-            with contextlib.suppress(FileNotFoundError):  # another worker makes room, too
-                Path(path).unlink()
-                self._counters.evictions += 1
-            excess -= size
-            turns.give()
-
-    def _warn(self, error: OSError) -> None:
-        now = time.monotonic()
-        if now - self._warned_at >= _WARNING_SECONDS:
-            self._warned_at = now
-            reason = error.strerror or type(error).__name__
-            logger.warning("uploads are not remembered: %s (%s)", reason, self._folder)
+        return files
 
 
 class _Json(FileSystemSerializer):
@@ -173,14 +170,14 @@ class _Files(FileSystemCache):
 
     serializer = _Json()
 
-    def __init__(self, folder: Path, warn: Callable[[OSError], None]) -> None:
-        self._warn = warn
+    def __init__(self, folder: Path, warning: DiskWarning) -> None:
+        self._warning = warning
         with contextlib.suppress(OSError):  # the first write says so
             folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
         with contextlib.suppress(OSError):
             super().__init__(str(folder), threshold=0, mode=_FILE_MODE)
 
-    def write(self, key: str, stored: _Stored) -> int:
+    def write(self, key: str, stored: _Stored, ttl: int) -> int:
         """Store under ``key``; the bytes that the file takes on disk if it is new. Raises ``OSError``."""
         path = Path(self._get_filename(key))
         path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
@@ -188,7 +185,7 @@ class _Files(FileSystemCache):
         descriptor, temporary = tempfile.mkstemp(suffix=self._fs_transaction_suffix, dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(struct.pack("I", math.ceil(stored.expires)))
+                file.write(struct.pack("I", math.ceil(stored.used) + ttl))
                 self.serializer.dump(stored, file)
             Path(temporary).replace(path)
         except BaseException:
@@ -213,7 +210,7 @@ class _Files(FileSystemCache):
         except FileNotFoundError:
             raise
         except OSError as error:
-            self._warn(error)
+            self._warning.give(error)
             raise FileNotFoundError from error
         if len(content) < _EXPIRY_SIZE:
             raise FileNotFoundError

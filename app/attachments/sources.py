@@ -101,6 +101,8 @@ def _data_url(part: AttachmentPart, source: str, give_turn: Callable[[], None]) 
     comma = source.find(",", 0, _HEADER_LIMIT)
     if comma < 0:
         raise ValueError("has a data: URL without a comma")
+    if "\0" in source:
+        raise ValueError("has a data: URL with a NUL character")
     header = source[len("data:") : comma]
     name = _NAME_PARAMETER.search(header)
     given_name = part.name or (unquote(name[1]) if name else None)

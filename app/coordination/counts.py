@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Protocol
 
 from app.coordination.locks import locked
-from app.logs import logger
+from app.logs import DiskWarning
 
 _NANOSECONDS = 1_000_000_000
 _SHELVES = 256
 _KEYS = 64  # on a shelf
 _WORD = 8  # bytes
-_WARNING_SECONDS = 60.0
 
 
 class Counts(Protocol):
@@ -51,7 +50,7 @@ class FileCounts:
         self._window = round(window * _NANOSECONDS)
         self._size = _KEYS * (1 + limit) * _WORD  # bytes of a shelf
         self._own: dict[int, bytes] = {}  # shelves, as they would be in the file
-        self._warned_at = float("-inf")
+        self._warning = DiskWarning("workers cannot count together", path)
 
     def count(self, key: str) -> float:
         number = _number(key)
@@ -61,7 +60,7 @@ class FileCounts:
             try:
                 wait = self._count_on_disk(number)
             except OSError as error:
-                self._warn(error)
+                self._warning.give(error)
                 wait = own.add(number)
                 self._own[number % _SHELVES] = own.encode()
         return wait / _NANOSECONDS
@@ -73,7 +72,7 @@ class FileCounts:
             with locked(self._path) as descriptor:
                 wait = max(wait, self._read(descriptor, number).wait(number))
         except OSError as error:
-            self._warn(error)
+            self._warning.give(error)
         return wait / _NANOSECONDS
 
     def _count_on_disk(self, number: int) -> int:
@@ -91,13 +90,6 @@ class FileCounts:
 
     def _shelf(self, content: bytes) -> _Shelf:
         return _Shelf(content, self._limit, self._window, time.clock_gettime_ns(time.CLOCK_MONOTONIC))
-
-    def _warn(self, error: OSError) -> None:
-        now = time.monotonic()
-        if now - self._warned_at >= _WARNING_SECONDS:
-            self._warned_at = now
-            reason = error.strerror or type(error).__name__
-            logger.warning("workers cannot count together: %s (%s)", reason, self._path)
 
 
 class _Shelf:

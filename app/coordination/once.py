@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from app.coordination.locks import locked
-from app.logs import logger
+from app.logs import DiskWarning
 
 _OUTCOME_LIMIT = 1024 * 1024  # bytes
-_WARNING_SECONDS = 60.0
 
 
 class Once(Protocol):
@@ -42,7 +40,7 @@ class FileOnce:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._warned_at = float("-inf")
+        self._warning = DiskWarning("workers cannot agree on who does a thing once", folder)
 
     def share(self, key: str, work: Callable[[], bytes]) -> bytes:
         while True:
@@ -51,7 +49,7 @@ class FileOnce:
                     self._folder.mkdir(mode=0o700, exist_ok=True)
                     descriptor = stack.enter_context(locked(self._folder / key))
                 except OSError as error:  # better twice than not at all
-                    self._warn(error)
+                    self._warning.give(error)
                     return work()
                 if os.fstat(descriptor).st_nlink:
                     return self._lead(descriptor, key, work)
@@ -68,7 +66,7 @@ class FileOnce:
             try:
                 (self._folder / key).unlink(missing_ok=True)
             except OSError as error:  # it stays: who waits does the work again
-                self._warn(error)
+                self._warning.give(error)
 
     def _leave(self, descriptor: int, outcome: bytes) -> None:
         """Write the outcome for those who wait; all of it, or nothing: then one of them begins anew."""
@@ -76,13 +74,3 @@ class FileOnce:
             os.ftruncate(descriptor, 0)  # who died may have written
             if os.pwrite(descriptor, outcome, 0) < len(outcome):  # a disk that is full now
                 os.ftruncate(descriptor, 0)
-
-    def _warn(self, error: OSError) -> None:
-        now = time.monotonic()
-        if now - self._warned_at >= _WARNING_SECONDS:
-            self._warned_at = now
-            logger.warning(
-                "workers cannot agree on who does a thing once: %s (%s)",
-                error.strerror or type(error).__name__,
-                self._folder,
-            )

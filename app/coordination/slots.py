@@ -16,10 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from app.logs import DiskWarning
+
 _NANOSECONDS = 1_000_000_000
 ABSURD_INTERVALS = 10_000  # nobody queues that far ahead
 ABSURD_SECONDS = 600
 HOLES = 1000  # slots given back that are remembered
+_FILE_LIMIT = (1 + HOLES) * 8  # bytes
 
 
 class Slot(NamedTuple):
@@ -55,56 +58,87 @@ class NoLimit:
         """Nothing to do."""
 
 
+class _Queue:
+    """Where the next free slot starts, and which before it were given back.
+
+    In nanoseconds of the machine's monotonic clock, ``interval``, too. ``stored`` is what another queue
+    has ``written``, or anything else. A start absurdly far ahead is from before a reboot and does not
+    count.
+    """
+
+    def __init__(self, interval: int, stored: bytes = b"") -> None:
+        self._interval = interval
+        self._horizon = max(interval * ABSURD_INTERVALS, ABSURD_SECONDS * _NANOSECONDS)
+        values = array("Q")
+        values.frombytes(stored[: len(stored) // values.itemsize * values.itemsize])
+        self._free_from, *holes = values or [0]
+        self._holes = set(holes)
+
+    def written(self) -> bytes:
+        """Unsigned 64-bit integers: the start of the next free slot, and those given back."""
+        return array("Q", [self._free_from, *sorted(self._holes)[-HOLES:]]).tobytes()
+
+    def reserve(self) -> Slot:
+        now = self._tidied()
+        start = max(now, self._free_from)
+        self._free_from = start + self._interval
+        return Slot((start - now) / _NANOSECONDS, start)
+
+    def give_back(self, slot: Slot) -> None:
+        self._tidied()
+        self._holes.add(slot.start)
+        while self._free_from - self._interval in self._holes:  # nobody stands behind it
+            self._free_from -= self._interval
+            self._holes.remove(self._free_from)
+
+    def _tidied(self) -> int:
+        """The time, after what it has made meaningless was forgotten."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        if self._free_from > now + self._horizon:
+            self._free_from = 0
+        self._holes = {hole for hole in self._holes if now < hole < self._free_from}
+        return now
+
+
 class FileSlots:
     """Slots ``interval`` seconds apart for the processes of one machine, which share a file.
 
-    The file holds, as unsigned 64-bit integers, the start of the next free slot on the machine's
-    monotonic clock in nanoseconds, and the slots given back before it. A value absurdly far ahead is
-    from before a reboot and does not count. The kernel frees a dead process's lock.
+    The kernel frees a dead process's lock. While the file cannot be used, each process has slots of
+    its own.
     """
 
     def __init__(self, path: Path, interval: float) -> None:
         self._path = path
         self._interval = round(interval * _NANOSECONDS)
-        self._horizon = max(self._interval * ABSURD_INTERVALS, ABSURD_SECONDS * _NANOSECONDS)
+        self._own = _Queue(self._interval)
+        self._warning = DiskWarning("workers cannot agree on when queries start", path)
 
     def reserve(self) -> Slot:
-        with self._locked() as descriptor:
-            now, free_from, holes = self._read(descriptor)
-            start = max(now, free_from)
-            self._write(descriptor, start + self._interval, holes)
-        return Slot((start - now) / _NANOSECONDS, start)
+        try:
+            with self._shared() as queue:
+                return queue.reserve()
+        except OSError as error:
+            self._warning.give(error)
+            return self._own.reserve()
 
     def give_back(self, slot: Slot) -> None:
-        with self._locked() as descriptor:
-            _, free_from, holes = self._read(descriptor)
-            holes.add(slot.start)
-            while free_from - self._interval in holes:  # nobody stands behind it
-                free_from -= self._interval
-                holes.remove(free_from)
-            self._write(descriptor, free_from, holes)
+        try:
+            with self._shared() as queue:
+                queue.give_back(slot)
+        except OSError as error:
+            self._warning.give(error)
+            self._own.give_back(slot)
 
     @contextmanager
-    def _locked(self) -> Iterator[int]:
+    def _shared(self) -> Iterator[_Queue]:
+        """The queue that all share, locked; what becomes of it is written. Raises ``OSError``."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield descriptor
+            queue = _Queue(self._interval, os.pread(descriptor, _FILE_LIMIT, 0))
+            yield queue
+            written = queue.written()
+            os.pwrite(descriptor, written, 0)
+            os.ftruncate(descriptor, len(written))
         finally:
             os.close(descriptor)  # and with it the lock
-
-    def _read(self, descriptor: int) -> tuple[int, int, set[int]]:
-        """The clock, the next free slot, and those given back that are still ahead."""
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-        values = array("Q")
-        stored = os.pread(descriptor, (1 + HOLES) * values.itemsize, 0)
-        values.frombytes(stored[: len(stored) // values.itemsize * values.itemsize])
-        free_from, *holes = values or [0]
-        if free_from > now + self._horizon:
-            return now, 0, set()
-        return now, free_from, {hole for hole in holes if now < hole < free_from}
-
-    def _write(self, descriptor: int, free_from: int, holes: set[int]) -> None:
-        values = array("Q", [free_from, *sorted(holes)[-HOLES:]])
-        os.pwrite(descriptor, values.tobytes(), 0)
-        os.ftruncate(descriptor, len(values) * values.itemsize)

@@ -12,7 +12,7 @@ from app.conversation import HostedPart
 _HOST = "poecdn.net"
 _HOSTS = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*poecdn\.net", re.ASCII | re.IGNORECASE)
 _ALT_LIMIT = 1000  # characters between ``![`` and ``](`` that are looked at
-_SHOWN = re.compile(r"\]\(\s{0,8}<?(https://[^\s()<>\"]{1,8192})", re.IGNORECASE)
+_SHOWN = re.compile(r"\]\(\s{0,8}<?(https://[^\s()<>\"\x00-\x1f\x7f]{1,8192}+)(?=[\s>)])", re.IGNORECASE)
 
 
 def holds(url: SplitResult) -> bool:

@@ -6,22 +6,24 @@ Poe's own client sends bytes as multipart and external URLs as a form field, wit
 
 from __future__ import annotations
 
+import re
 import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from app import errors
+from app import errors, media
 from app.errors import ApiError
 from app.poe import faults
 from app.poe.client import Answer, QueryFailed, Upstream, Waiter
 from app.settings import Settings
+from app.turns import Turns
 
 _TRIES = 2
 _RETRY_DELAY_SECONDS = 0.5
@@ -29,6 +31,7 @@ _TIMER_SECONDS = 0.1  # that a timer may go off early, for it counts from when t
 _RETRYABLE = (500, 502, 503, 504)
 _BODY_LIMIT = 65536
 _HANDED_ON = (401, 402, 429)
+_URL = re.compile(r"https?://[^\s/]\S*")
 
 
 class Uploaded(NamedTuple):
@@ -130,8 +133,10 @@ class Uploads:
             raise self._failed(failed.error, deadline) from failed
 
     def _until(self, deadline: float, answer: Answer, head: bytes, body: _Body) -> Iterator[bytes]:
-        """What is sent, unless its time is over."""
+        """What is sent, unless its time is over. A server that takes all at once never has us wait."""
+        turns = Turns()
         for piece in chain([head], body.pieces()):
+            turns.give()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise QueryFailed(errors.timed_out(""))
@@ -157,15 +162,15 @@ def _read(status: int, headers: Mapping[str, str], text: bytes) -> Uploaded:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         fields = {}
     url, content_type = fields.get("attachment_url"), fields.get("mime_type")
-    if (
-        not isinstance(url, str)
-        or not url.startswith(("https://", "http://"))
-        or not isinstance(content_type, str)
-    ):
+    if not _is_url(url) or not isinstance(content_type, str):
         said = faults.words(text)
         message = f"Poe's answer to the upload has no attachment_url and mime_type{said and ': '}{said}"
         raise _Refused(errors.file_upload_failed(message), retryable=False)
-    return Uploaded(url, content_type)
+    return Uploaded(url, media.declared(content_type) or media.UNKNOWN)
+
+
+def _is_url(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isprintable() and _URL.fullmatch(value) is not None
 
 
 def _refusal(status: int, headers: Mapping[str, str], text: bytes) -> ApiError:

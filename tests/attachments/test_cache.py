@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app import logs
 from app.attachments import cache as module
 from app.attachments.cache import Entry, FileUploadCache, size_on_disk
 from app.attachments.counters import Counters
@@ -24,7 +25,7 @@ ENTRY = Entry("https://pfst.cf2.poecdn.net/base/1", "image/png", "a.png")
 
 
 class Clock:
-    """Both clocks of the module, set by hand."""
+    """The clocks of the cache and of its warnings, set by hand."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -39,7 +40,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
+    for each in (module, logs):
+        monkeypatch.setattr(each, "time", clock)
     return clock
 
 
@@ -94,6 +96,13 @@ def test_a_hit_renews_an_entry(folder: Path, clock: Clock) -> None:
         assert cache.get("key") == ENTRY
 
 
+def test_a_shorter_time_holds_for_what_is_there_already(folder: Path, clock: Clock) -> None:
+    make(folder, ttl=1000).set("key", ENTRY)
+    clock.now += 200
+    assert make(folder, ttl=100).get("key") is None
+    assert make(folder, ttl=300).get("key") == ENTRY
+
+
 def test_hits_shortly_after_one_another_write_once(folder: Path, clock: Clock) -> None:
     cache = make(folder, ttl=100)
     cache.set("key", ENTRY)
@@ -122,11 +131,11 @@ class Bomb:
         FUTURE,
         FUTURE + b"null",
         FUTURE + b"[]",
-        FUTURE + b'{"entry":{},"expires":4e9}',
-        FUTURE + b'{"entry":{"url":"https://x","content_type":1,"name":"a"},"expires":4e9}',
-        FUTURE + b'{"entry":{"url":"javascript:x","content_type":"a/b","name":"a"},"expires":4e9}',
-        FUTURE + b'{"entry":{"url":"https://\xff","content_type":"a/b","name":"a"},"expires":4e9}',
-        FUTURE + b'{"entry":{"url":"https://x","content_type":"a/b","name":"a"},"expires":1e999}',
+        FUTURE + b'{"entry":{},"used":4e9}',
+        FUTURE + b'{"entry":{"url":"https://x","content_type":1,"name":"a"},"used":4e9}',
+        FUTURE + b'{"entry":{"url":"javascript:x","content_type":"a/b","name":"a"},"used":4e9}',
+        FUTURE + b'{"entry":{"url":"https://\xff","content_type":"a/b","name":"a"},"used":4e9}',
+        FUTURE + b'{"entry":{"url":"https://x","content_type":"a/b","name":"a"},"used":1e999}',
         FUTURE + b"[" * 50_000,
         FUTURE + hashlib.shake_128(b"noise").digest(3000),
         FUTURE + b" " * 3_000_000,
@@ -171,7 +180,7 @@ def plant_pipe(path: Path) -> None:
 
 def plant_link(path: Path) -> None:
     secret = path.parent.parent / "secret"
-    stored = {"entry": ENTRY, "expires": 4e9}
+    stored = {"entry": ENTRY, "used": 4e9}
     secret.write_bytes(FUTURE + msgspec.json.encode(stored))
     path.symlink_to(secret)
 

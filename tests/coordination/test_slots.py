@@ -91,6 +91,23 @@ def test_a_broken_file_does_no_harm(tmp_path: Path, content: bytes) -> None:
     assert 0 < slots.reserve().seconds <= 2 * INTERVAL
 
 
+def test_while_the_file_fails_each_process_has_slots_of_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "next_slot"
+    path.mkdir()
+    one, other = FileSlots(path, INTERVAL), FileSlots(path, INTERVAL)
+    first, second = one.reserve(), one.reserve()
+    assert (first.seconds, other.reserve().seconds) == (0, 0)
+    assert second.start == first.start + INTERVAL * 1_000_000_000
+    one.give_back(second)
+    assert one.reserve().start == second.start
+    assert len(caplog.records) == 2  # one each
+    path.rmdir()
+    assert one.reserve().seconds == 0
+    assert 0 < other.reserve().seconds <= INTERVAL
+
+
 def test_the_file_is_the_services_own(tmp_path: Path) -> None:
     path = tmp_path / "next_slot"
     FileSlots(path, INTERVAL).reserve()
