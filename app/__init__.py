@@ -13,6 +13,7 @@ from flask import Flask
 
 from app.admin import access, assets, bots, config, headers, page, state
 from app.api import chat, health, models, requests
+from app.api.access import Access
 from app.attachments.cache import FileUploadCache, UploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
@@ -20,6 +21,7 @@ from app.attachments.redis_cache import RedisUploadCache
 from app.attachments.usage import Meter
 from app.completion import Completions
 from app.coordination import Coordination
+from app.keys.file import KeyFile
 from app.lifecycle import Lifecycle
 from app.models.catalog import Catalog
 from app.models.listing import Listing
@@ -51,12 +53,16 @@ def create_app(settings: Settings) -> Flask:
     uploads = Uploads(settings, ReadWaiter)
     counters = Counters()
     hosting = _hosting(uploads, shared, counters, settings)
-    completions = Completions(client, hosting, o200k(), shared.slots())
+    completions = Completions(
+        client, hosting, o200k(), shared.slots(), has_own_key=bool(settings.poe_api_key)
+    )
+    keys = KeyFile(settings.access_keys) if settings.access_keys else None
     lifecycle = Lifecycle()
     requests.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
-    app.register_blueprint(chat.create_blueprint(completions, catalog, lifecycle, settings))
+    clients = Access(settings.poe_api_key, keys)
+    app.register_blueprint(chat.create_blueprint(completions, clients, catalog, lifecycle, settings))
     if settings.admin_password:
         meter = Meter(settings.config_dir / "url_cache")
         sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)
@@ -68,6 +74,7 @@ def create_app(settings: Settings) -> Flask:
         "counters": counters,
         "lifecycle": lifecycle,
         "listing": listing,
+        "looks": [each.look for each in (catalog, keys) if each],
         "settings": settings,
         "store": store,
         "upstreams": [client, uploads],

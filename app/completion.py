@@ -22,6 +22,7 @@ from app.attachments.hosting import Hosting
 from app.conversation import Conversation
 from app.coordination.slots import Slots
 from app.errors import ApiError
+from app.logs import logger
 from app.poe import faults, query
 from app.poe.client import Answer, PoeClient, QueryFailed
 from app.poe.events import Done, Error, Event, EventReader
@@ -51,13 +52,22 @@ class Trace:
 
 
 class Completions:
-    """Runs completions against one Poe."""
+    """Runs completions against one Poe. ``has_own_key``: the key is not the client's, who cannot mend it."""
 
-    def __init__(self, poe: PoeClient, hosting: Hosting, tokenizer: Tokenizer, slots: Slots) -> None:
+    def __init__(
+        self,
+        poe: PoeClient,
+        hosting: Hosting,
+        tokenizer: Tokenizer,
+        slots: Slots,
+        *,
+        has_own_key: bool = False,
+    ) -> None:
         self._poe = poe
         self._hosting = hosting
         self._slots = slots
         self._tokenizer = tokenizer
+        self._has_own_key = has_own_key
 
     def run(
         self, conversation: Conversation, bot: str, key: str, trace: Trace, way: Way
@@ -71,7 +81,7 @@ class Completions:
         try:
             conversation = self._hosting.host(conversation, key)  # and let go of what was uploaded
         except ApiError as refused:
-            yield [Failure(_explained(refused, bot, key))]
+            yield [Failure(self._explained(refused, bot, key))]
             return
 
         def ask(conversation: Conversation) -> rounds.Answer:
@@ -111,7 +121,7 @@ class Completions:
                 error = fault
             else:
                 return
-            yield [Failure(_explained(error, bot, key))]
+            yield [Failure(self._explained(error, bot, key))]
             return
 
     def _wait_for_slot(self) -> bool:
@@ -153,7 +163,7 @@ class Completions:
                 answer.close()  # what the bot still writes would cost points
                 break
             if isinstance(last, Error):
-                yield [*deltas, Failure(_explained(faults.from_event(last), bot, key))]
+                yield [*deltas, Failure(self._explained(faults.from_event(last), bot, key))]
                 answer.drain(_DRAIN_SECONDS)
                 return
             if last:
@@ -164,6 +174,17 @@ class Completions:
         usage = pipeline.usage(self._count_prompt(conversation))
         yield [*deltas, Finish(pipeline.finish_reason or "stop", usage)]
         answer.drain(_DRAIN_SECONDS)
+
+    def _explained(self, error: ApiError, bot: str, key: str) -> ApiError:
+        """The same error, naming the bot if there is none of that name, and never the key."""
+        if self._has_own_key and error.code == "invalid_api_key":
+            logger.error("Poe refuses the key in POE_API_KEY")
+            return errors.own_key_refused()
+        message = error.message.replace(key, "***") if len(key) >= _KEY_LENGTH else error.message
+        message = message[:_MESSAGE_LIMIT]
+        if error.code == "model_not_found":
+            message = f"Poe has no bot named {bot[:200]!r}. Poe says: {message}"
+        return replace(error, message=message)
 
     def _count_prompt(self, conversation: Conversation) -> int:
         """The tokens that the bot saw. Long prompts are counted with pauses, in which others run."""
@@ -207,12 +228,3 @@ def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Do
             yield events, Done()
             return
         yield events, None
-
-
-def _explained(error: ApiError, bot: str, key: str) -> ApiError:
-    """The same error, naming the bot if there is none of that name, and never the key."""
-    message = error.message.replace(key, "***") if len(key) >= _KEY_LENGTH else error.message
-    message = message[:_MESSAGE_LIMIT]
-    if error.code == "model_not_found":
-        message = f"Poe has no bot named {bot[:200]!r}. Poe says: {message}"
-    return replace(error, message=message)

@@ -114,6 +114,12 @@ def bad_upstream(message: str) -> ApiError:
     return ApiError(502, message, "upstream_error", "upstream_error")
 
 
+def own_key_refused() -> ApiError:
+    """502: Poe refuses the gateway's own key, for which the client cannot do anything."""
+    message = "Poe refuses the key that this gateway has (POE_API_KEY); tell whoever runs it."
+    return ApiError(502, message, "upstream_error", "poe_key_refused")
+
+
 def tool_call_missing(message: str) -> ApiError:
     """502: a call was required, and the bot made none, twice."""
     return ApiError(502, message, "upstream_error", "tool_call_missing", param="tool_choice")

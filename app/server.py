@@ -30,7 +30,6 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
-from app.models.catalog import Catalog
 from app.poe.client import PoeClient
 from app.poe.uploads import Uploads
 from app.settings import Settings
@@ -222,7 +221,7 @@ class GatewayWorker(GeventWorker):
         self._lifecycle: Lifecycle = app.extensions["lifecycle"]
         self._settings: Settings = app.extensions["settings"]
         self._upstreams: Sequence[PoeClient | Uploads] = app.extensions["upstreams"]
-        self._catalog: Catalog = app.extensions["catalog"]
+        self._looks: Sequence[Callable[[], None]] = app.extensions["looks"]
 
     def handle_exit(self, _signal: int, _frame: FrameType | None) -> None:
         """SIGTERM. The event wakes the greenlet that waits for it in ``run``."""
@@ -238,7 +237,8 @@ class GatewayWorker(GeventWorker):
             self.notify()
             for upstream in self._upstreams:
                 upstream.tidy_up()
-            self._catalog.look()
+            for look in self._looks:
+                look()
         self._wait(self._settings.drain_seconds, lambda: False)
         for server in servers:
             server.close()

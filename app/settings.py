@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 from app import redis_url
 from app.cores import usable_cores
+from app.keys import file as key_file
+from app.keys.lines import KeysError
 
 DEFAULT_ADMIN_PASSWORD = "123456"  # noqa: S105 - the published default, warned about at the start
 
@@ -136,6 +138,10 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(each) for each in text.replace(",", " ").split())
 
 
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
 def _path_prefix() -> Kind:
     prefix = _text(
         "a path without a slash at its end, like /poe", re.compile(r"(/[A-Za-z0-9._~-]+)*").fullmatch
@@ -191,6 +197,21 @@ class Settings:
         _text("any text", lambda _: True),
         "Password of the panel at /admin. Change it.",
         is_secret=True,
+    )
+    poe_api_key: str = _setting(
+        "POE_API_KEY",
+        "",
+        _text("a key, without spaces", _is_key),
+        "Poe's key for all clients, which then bring keys of the gateway's own: see ACCESS_KEYS. "
+        "By default each brings a Poe key.",
+        is_secret=True,
+    )
+    access_keys: Path | None = _setting(
+        "ACCESS_KEYS",
+        "",
+        Kind(lambda text: Path(text) if text else None, "the path of a file of keys"),
+        "File of the gateway's own keys, each a line as `python -m app.keys NAME` writes it. "
+        "Goes with POE_API_KEY.",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
         "TRUSTED_PROXIES",
@@ -317,6 +338,7 @@ class Settings:
         values = {name: _read(variable, environ) for name, variable in _variables()}
         for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
             _check_bundle(name, environ.get(name, ""))
+        _check_keys(values["poe_api_key"], values["access_keys"])
         return cls(**values)
 
 
@@ -346,6 +368,25 @@ def _check_bundle(name: str, path: str) -> None:
     except OSError:
         allowed = "a file or folder of certificates (PEM)"
         raise SettingsError(f"{name}={path!r} cannot be used: allowed is {allowed}") from None
+
+
+def _check_keys(poe_key: str, path: Path | None) -> None:
+    """Poe's key and the gateway's own go together: the one alone is for everybody, the other for nobody."""
+    if poe_key and not path:
+        raise SettingsError(
+            "POE_API_KEY cannot be used without ACCESS_KEYS: anyone at the port could spend its points. "
+            "Set ACCESS_KEYS to a file of keys (python -m app.keys NAME >> FILE), or leave POE_API_KEY away "
+            "and have clients send their own"
+        )
+    if path and not poe_key:
+        raise SettingsError(
+            "ACCESS_KEYS cannot be used without POE_API_KEY, the key with which Poe is asked for them"
+        )
+    try:
+        if path:
+            key_file.read(path)
+    except KeysError as error:
+        raise SettingsError(f"ACCESS_KEYS={str(path)!r} cannot be used: {error}") from None
 
 
 def reference() -> str:

@@ -1,28 +1,57 @@
-"""Access: the key that a request carries. It is passed on to Poe, which decides about it."""
+"""Access: the key that a request carries, and the one with which Poe is asked for it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from flask import Request
 
 from app.errors import invalid_api_key
+from app.keys.file import KeyFile
 
-_HINT = "Send your Poe API key (https://poe.com/api_key) as 'Authorization: Bearer KEY'."
+_POE_HINT = "Send your Poe API key (https://poe.com/api_key) as 'Authorization: Bearer KEY'."
+_OWN_HINT = "Send a key of this gateway, which whoever runs it gives you, as 'Authorization: Bearer KEY'."
 
 
-def api_key(request: Request) -> str:
-    """The key in ``Authorization: Bearer``, ``x-api-key`` or ``api-key``.
+@dataclass(frozen=True)
+class Grant:
+    """``poe_key`` goes to Poe; ``name`` is that of the client's key, if it is one of the gateway's own."""
 
-    Raises ``ApiError`` (401) if there is none, or none that can be a key.
-    """
+    poe_key: str
+    name: str | None = None
+
+
+class Access:
+    """Has clients bring Poe keys, or, with ``keys``, keys of the gateway's own for its ``poe_key``."""
+
+    def __init__(self, poe_key: str = "", keys: KeyFile | None = None) -> None:
+        self._poe_key = poe_key
+        self._keys = keys
+
+    def grant(self, request: Request) -> Grant:
+        """What ``request`` may. Raises ``ApiError`` (401) without a key that is one.
+
+        Whether a Poe key is good, Poe decides.
+        """
+        if self._keys is None:
+            return Grant(_api_key(request, _POE_HINT))
+        name = self._keys.name_of(_api_key(request, _OWN_HINT))
+        if name is None:
+            raise invalid_api_key(f"The API key is none of this gateway's. {_OWN_HINT}")
+        return Grant(self._poe_key, name)
+
+
+def _api_key(request: Request, hint: str) -> str:
+    """The key in ``Authorization: Bearer``, ``x-api-key`` or ``api-key``."""
     scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         key = credentials.strip()
     else:
         key = (request.headers.get("x-api-key") or request.headers.get("api-key") or "").strip()
         if not key and scheme and scheme.lower() != "bearer":
-            raise invalid_api_key(f"The Authorization header does not use the scheme Bearer. {_HINT}")
+            raise invalid_api_key(f"The Authorization header does not use the scheme Bearer. {hint}")
     if not key:
-        raise invalid_api_key(f"There is no API key in the request. {_HINT}")
+        raise invalid_api_key(f"There is no API key in the request. {hint}")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise invalid_api_key(f"The API key has characters that no key has. {_HINT}")
+        raise invalid_api_key(f"The API key has characters that no key has. {hint}")
     return key

@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 
 from app.answer.deltas import Delta, Failure, Finish
 from app.api import requests
-from app.api.access import api_key
+from app.api.access import Access
 from app.api.requests import Record
 from app.bodies import read_body
 from app.completion import Completions, Trace
@@ -37,28 +37,29 @@ _CLIENT_GONE_STATUS = 499  # nginx's, for the log; nobody reads the answer
 
 
 def create_blueprint(
-    completions: Completions, catalog: Catalog, lifecycle: Lifecycle, settings: Settings
+    completions: Completions, access: Access, catalog: Catalog, lifecycle: Lifecycle, settings: Settings
 ) -> Blueprint:
-    """The routes over ``completions``."""
+    """The routes over ``completions``, for whom ``access`` lets in."""
     blueprint = Blueprint("chat", __name__)
     heartbeat_seconds = settings.heartbeat_seconds or None
 
     @blueprint.post("/v1/chat/completions")
     @blueprint.post("/chat/completions")
     def create_completion() -> Response:
-        key = api_key(request)
+        grant = access.grant(request)
+        record, trace = requests.record(), Trace()
+        record.details["key"] = grant.name
         turns = Turns()
         chat = dialect.decode(read_body(request, settings.max_request_size, turns.give), turns.give)
         turns.give()
         bot = catalog.resolve(chat.conversation.model)
         conversation = options.applied(chat.conversation, bot.options)
-        record, trace = requests.record(), Trace()
         record.details |= {
             "bot": bot.name,
             "stream": int(chat.stream),
             "outcome": "client_gone",
         }
-        source = completions.run(conversation, bot.name, key, trace, catalog.tools_way(bot))
+        source = completions.run(conversation, bot.name, grant.poe_key, trace, catalog.tools_way(bot))
         patience = heartbeat_seconds if chat.stream else None
         pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
         exchange = _Exchange(

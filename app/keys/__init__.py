@@ -1,0 +1,1 @@
+"""The gateway's own keys, for when Poe's key stays on the server: by name and digest in a file."""

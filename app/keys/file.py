@@ -1,0 +1,101 @@
+"""File: the keys that stand in it now, and the last good ones while it is broken."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from pathlib import Path
+
+from app import files
+from app.keys.lines import Keys, KeysError, decode
+from app.logs import News, logger
+
+_SIZE_LIMIT = 128 * 1024  # bytes
+_LOOK_SECONDS = 0.4
+_OTHERS = 0o077  # what a file's group and anybody else may do with it
+
+
+def read(path: Path) -> Keys:
+    """The keys in the file. Raises ``KeysError``."""
+    return decode(_content(path))
+
+
+class KeyFile:
+    """The keys in the file at ``path``, as they are there now.
+
+    What cannot be used leaves in force what was there before. Raises ``KeysError`` if that is nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._content = _content(path)
+        self._keys = decode(self._content)
+        self._seen: bytes | str = self._content
+        self._looks_at = 0.0
+        self._news = News()
+        self._warn_of_mode()
+
+    def name_of(self, key: str) -> str | None:
+        """The name of ``key``, ``None`` if it is none of these; takes as long either way."""
+        self.look()
+        given, found = hashlib.sha256(key.encode()).digest(), None
+        for digest, name in self._keys.items():
+            if hmac.compare_digest(given, digest):
+                found = name
+        return found
+
+    def look(self) -> None:
+        """Take over what has changed. To be called now and then; looks at the disk at most so often.
+
+        A change counts when it is there at two looks: before that, somebody may still be writing.
+        """
+        now = time.monotonic()
+        if now < self._looks_at:
+            return
+        self._looks_at = now + _LOOK_SECONDS
+        before, self._seen = self._seen, _content_or_fault(self._path)
+        if self._seen == before and self._seen != self._content:
+            self._take(self._seen)
+
+    def _take(self, seen: bytes | str) -> None:
+        try:
+            if isinstance(seen, str):
+                raise KeysError(seen)
+            self._keys = decode(seen)
+        except KeysError as error:
+            if self._news.is_news(str(error)):
+                logger.warning("%s is not used, the keys from before stay in force: %s", self._path, error)
+            return
+        self._content = seen
+        if self._news.is_news(hashlib.sha256(seen).hexdigest()):
+            logger.info("%s has changed: %d keys", self._path, len(self._keys))
+            self._warn_of_mode()
+
+    def _warn_of_mode(self) -> None:
+        mode = _mode(self._path)
+        if mode & _OTHERS:
+            logger.warning(
+                "%s can be read or written by others than its owner (mode %o): chmod 600", self._path, mode
+            )
+
+
+def _content(path: Path) -> bytes:
+    content = _content_or_fault(path)
+    if isinstance(content, str):
+        raise KeysError(content)
+    return content
+
+
+def _content_or_fault(path: Path) -> bytes | str:
+    try:
+        return files.read(path, _SIZE_LIMIT)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or type(error).__name__}"
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:  # it has just gone, which the next look sees
+        return 0
