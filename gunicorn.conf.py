@@ -11,7 +11,9 @@ monkey.patch_all()
 import gc  # noqa: E402
 import math  # noqa: E402
 import os  # noqa: E402
+import signal  # noqa: E402
 import sys  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from gunicorn.arbiter import Arbiter  # noqa: E402
@@ -62,6 +64,21 @@ def on_starting(server: Arbiter) -> None:
             "Set ADMIN_PASSWORD.",
             DEFAULT_ADMIN_PASSWORD,
         )
+
+
+def _end_at_sigterm() -> None:
+    """In a worker that has just been forked, whose handler is still the master's."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+# A SIGTERM that reaches a worker before it listens to signals would be lost, and the worker never stop. One
+# that is not ready yet may just end: nobody is served by it.
+os.register_at_fork(
+    before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}),
+    after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM}),
+    after_in_child=_end_at_sigterm,
+)
 
 
 def pre_fork(_server: Arbiter, _worker: Worker) -> None:
