@@ -73,7 +73,9 @@ def test_a_key_of_the_gateway_asks_with_the_key_of_the_server(team: Team, header
 
 
 @pytest.mark.parametrize(
-    "key", [BOB, POE_KEY, KEY, ALICE[:-1], ALICE + "x", ALICE.lower(), "alice", "x" * 8000]
+    "key",
+    [BOB, POE_KEY, KEY, ALICE[:-1], ALICE + "x", ALICE.lower(), "alice", "x" * 8000],
+    ids=["another's", "Poe's", "a stranger's", "short", "long", "lower case", "a name", "very long"],
 )
 def test_any_other_key_is_refused_in_the_form_of_openai(team: Team, key: str) -> None:
     response = team.ask(key)
