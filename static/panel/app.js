@@ -114,8 +114,8 @@ function Head({ view, store, state, theme, onLanguage }) {
       </nav>
       <div class="tools">
         <${Saving} store=${store} state=${state} />
-        <${IconButton} icon="undo" disabled=${!undoable} label=${undoable ? t("undo", { label: undoable }) : t("undo.none")} onClick=${() => store.undo()} />
-        <${IconButton} icon="redo" disabled=${!redoable} label=${redoable ? t("redo", { label: redoable }) : t("redo.none")} onClick=${() => store.redo()} />
+        <${IconButton} icon="undo" aria-keyshortcuts="Control+Z" disabled=${!undoable} label=${undoable ? t("undo", { label: undoable }) : t("undo.none")} onClick=${() => store.undo()} />
+        <${IconButton} icon="redo" aria-keyshortcuts="Control+Shift+Z" disabled=${!redoable} label=${redoable ? t("redo", { label: redoable }) : t("redo.none")} onClick=${() => store.redo()} />
         <${IconButton} icon=${theme.isDark() ? "sun" : "moon"} label=${theme.isDark() ? t("theme.light") : t("theme.dark")} onClick=${theme.flip} />
         <select class="language" aria-label=${t("language")} value=${currentLanguage()} onChange=${(event) => onLanguage(event.target.value)}>
           ${Object.entries(LANGUAGES).map(([tag, name]) => html`<option key=${tag} value=${tag} lang=${tag}>${name}</option>`)}

@@ -39,6 +39,11 @@ export function Models({ store, state, tests, openTest, openChat }) {
       : n === 1 ? t("change.hide", { name }) : t("change.hideMany", { n });
     store.change(label, patches).catch(store.complain);
   };
+  const showOnly = (some) => {
+    const kept = new Set(some.map((row) => row.id));
+    const patches = rows.map((row) => botPatch(state.config, row.id, { enable: kept.has(row.id) ? undefined : false }));
+    store.change(t("change.only", { n: some.length }), patches).catch(store.complain);
+  };
   const select = (ids, isOn) => {
     const next = new Set(selected);
     for (const id of ids) isOn ? next.add(id) : next.delete(id);
@@ -89,7 +94,7 @@ export function Models({ store, state, tests, openTest, openChat }) {
       </div>
       ${!matches.size && html`<${Nothing} isFiltered=${rows.length > 0} list=${state.list} onClear=${() => setFilter(NO_FILTER)} />`}
       ${chosen.length > 0 && html`
-        <${Selection} rows=${chosen} onShow=${() => show(chosen, true)} onHide=${() => show(chosen, false)}
+        <${Selection} rows=${chosen} onShow=${() => show(chosen, true)} onHide=${() => show(chosen, false)} onOnly=${() => showOnly(chosen)}
           onEdit=${() => setOpened("bulk")} onTest=${() => openTest(chosen)} onClear=${() => setSelected(new Set())} />`}
       ${editing && html`
         <${Editor} key=${editing.id} row=${editing} ...${{ store, state }} onClose=${() => setOpened(null)}
@@ -140,7 +145,7 @@ function Toolbar({ rows, filter, setFilter, order, setOrder, isGrouped, setGroup
       <div class="toolbar-line">
         <div class="search">
           <${Icon} name="search" />
-          <input id="search" type="search" value=${filter.query} placeholder=${t("models.search", { n: rows.length })}
+          <input id="search" type="search" aria-keyshortcuts="/" value=${filter.query} placeholder=${t("models.search", { n: rows.length })}
             aria-label=${t("models.searchLabel")} autocomplete="off" spellcheck=${false}
             onInput=${(event) => setFilter({ ...filter, query: event.target.value })} />
           <kbd aria-hidden="true">/</kbd>
@@ -208,11 +213,12 @@ function Group({ owner, some, matches, drawn, selected, tests, isGrouped, isFold
   `;
 }
 
-const Selection = ({ rows, onShow, onHide, onEdit, onTest, onClear }) => html`
+const Selection = ({ rows, onShow, onHide, onOnly, onEdit, onTest, onClear }) => html`
   <div class="selection" role="region" aria-label=${t("selection.title")}>
     <strong>${t("selection.count", { n: rows.length })}</strong>
     <button type="button" onClick=${onShow}><${Icon} name="eye" />${t("selection.show")}</button>
     <button type="button" onClick=${onHide}><${Icon} name="eye-off" />${t("selection.hide")}</button>
+    <button type="button" onClick=${onOnly} title=${t("selection.onlyHint")}><${Icon} name="filter" />${t("selection.only")}</button>
     <button type="button" onClick=${onEdit}><${Icon} name="edit" />${t("selection.edit")}</button>
     <button type="button" onClick=${onTest}><${Icon} name="play" />${t("selection.test")}</button>
     <button type="button" class="plain" onClick=${onClear}><${Icon} name="close" />${t("selection.clear")}</button>

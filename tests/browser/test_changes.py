@@ -35,6 +35,16 @@ def test_many_are_hidden_as_one_step(panel: Panel) -> None:
     eventually(lambda: len(panel.config().get("models") or {}) == many)
 
 
+def test_a_short_list_is_made_in_one_step(panel: Panel) -> None:
+    panel.search("gemini")
+    panel.page.get_by_label("Select all 2 that match").check()
+    panel.page.get_by_role("button", name="Only these").click()
+    panel.expect_saved()
+    eventually(lambda: panel.listed() == {"Gemini-3-Pro", "Gemini-2.5-Flash"})
+    panel.page.get_by_role("button", name="Undo: show only 2 bots").click()
+    eventually(lambda: len(panel.listed()) >= 500)
+
+
 def test_shift_click_selects_all_in_between(panel: Panel) -> None:
     panel.search("claude")
     names = panel.names()
