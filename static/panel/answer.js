@@ -1,4 +1,4 @@
-// A bot's answer as nodes, never as HTML: code, pictures, links, bold; everything else stays text.
+// A bot's answer as nodes, never as HTML: code, pictures, recordings, links, bold; everything else stays text.
 import { html, useState } from "./dom.js";
 import { t } from "./i18n.js";
 import { Icon } from "./widgets.js";
@@ -31,8 +31,7 @@ function inline(text) {
 
 function node([, alt, image, words, link, bare, code, strong]) {
   if (image !== undefined) return html`<${Picture} address=${image} alt=${alt} />`;
-  if (link) return anchor(link, words);
-  if (bare) return anchor(bare, bare);
+  if (link ?? bare) return [anchor(link ?? bare, words ?? bare), html`<${Recording} address=${link ?? bare} />`];
   return code !== undefined ? html`<code>${code}</code>` : html`<strong>${strong}</strong>`;
 }
 
@@ -52,6 +51,15 @@ function Picture({ address, alt }) {
       <${Icon} name="image" />${t("answer.show", { host: url.host })}</button>`;
   }
   return html`<img src=${address} alt=${alt || t("answer.picture")} onError=${() => setBroken(true)} />`;
+}
+
+const RECORDINGS = [["video", /\.(mp4|webm|mov)$/i], ["audio", /\.(mp3|wav|ogg|m4a|flac)$/i]];
+
+/** A player below the link to a video or a sound of Poe's; nothing is fetched before it is started. */
+function Recording({ address }) {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  const [kind] = RECORDINGS.find(([, ending]) => url && isTrusted(url) && ending.test(url.pathname)) ?? [];
+  return kind ? html`<${kind} src=${address} controls preload="none" />` : null;
 }
 
 function isTrusted({ protocol, hostname }) {

@@ -42,7 +42,7 @@ export function Playground({ conversation, tries, state }) {
         <//>
         <datalist id="names">${names.map((name) => html`<option key=${name} value=${name} />`)}</datalist>
         <${KeyField} tries=${tries} />
-        <details>
+        <details open=${error ? true : undefined}>
           <summary>${t("playground.more")}</summary>
           <div class="form">
             <${Field} id="system" label=${t("playground.system")}>

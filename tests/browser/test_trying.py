@@ -62,6 +62,16 @@ def test_the_playground_shows_pictures(panel: Panel) -> None:
     panel.page.wait_for_function("() => document.querySelector('.turn img').naturalWidth > 0")
 
 
+def test_the_playground_has_players_for_what_is_on_poes_cdn(panel: Panel) -> None:
+    start(panel, "Echo")
+    there, elsewhere = "https://pfst.cf2.poecdn.net/base/video/a.mp4", "https://elsewhere.example/b.mp3"
+    answer = say(panel, f"[film]({there}) {elsewhere}")
+    expect(answer.locator("video")).to_have_attribute("src", there)
+    expect(answer.locator("video")).to_have_attribute("preload", "none")
+    expect(answer.get_by_role("link", name=elsewhere)).to_be_visible()
+    assert answer.locator("audio").count() == 0
+
+
 def test_markup_in_an_answer_stays_text(panel: Panel) -> None:
     start(panel, "Echo")
     said = (
