@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from app.dialects import counting
 from app.errors import invalid_request
 from app.fields import convert
 
 __all__ = ["convert", "decode_object", "with_whole_numbers"]
 
 _BOM = b"\xef\xbb\xbf"  # RFC 8259 lets us ignore it
+_VALUES_LIMIT = 200_000  # decoded in a tenth of a second; the longest conversations have a tenth of them
 _DEPTH_LIMIT = 128  # far from Python's own limit, which is another wherever the stack is
 
 
-def decode_object(body: bytes | bytearray) -> dict[str, Any]:
-    """Decode a JSON object. Raises ``ApiError`` (400) for anything else."""
+def decode_object(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Decode a JSON object. Raises ``ApiError`` (400) for anything else.
+
+    ``give_turn`` is called between pieces of work.
+    """
+    if counting.holds_more(body, _VALUES_LIMIT, give_turn):
+        raise invalid_request(f"The request body holds more than {_VALUES_LIMIT} values.")
     too_deep = "The request body is nested too deeply."
     try:
         content = msgspec.json.decode(memoryview(body)[len(_BOM) if body.startswith(_BOM) else 0 :])
@@ -28,7 +36,8 @@ def decode_object(body: bytes | bytearray) -> dict[str, Any]:
         raise invalid_request(f"The request body is not valid JSON: {error}.") from None
     if not isinstance(content, dict):
         raise invalid_request("The request body must be a JSON object.")
-    if _is_deeper(content, _DEPTH_LIMIT):
+    give_turn()
+    if counting.opened(body, give_turn) > _DEPTH_LIMIT and _is_deeper(content, _DEPTH_LIMIT):
         raise invalid_request(too_deep)
     return content
 

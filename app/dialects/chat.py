@@ -114,6 +114,7 @@ class _Request(Struct):
     extra_body: dict[str, Any] | None = None
 
 
+_STOP_LIMIT = 64  # OpenAI allows 4; each costs a look at all of the answer
 _WHOLE_NUMBERS = ("n", "max_tokens", "max_completion_tokens")
 
 _ROLES = {
@@ -155,7 +156,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     Unknown fields and nulls are fine; a wrong type, a part of an unknown type or an empty list of
     messages is an ``ApiError`` (400) whose ``param`` is the path of the field.
     """
-    fields = bodies.with_whole_numbers(bodies.decode_object(body), _WHOLE_NUMBERS)
+    fields = bodies.with_whole_numbers(bodies.decode_object(body, give_turn), _WHOLE_NUMBERS)
     give_turn()
     request = bodies.convert(fields, _Request)
     give_turn()
@@ -166,6 +167,8 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     if request.n not in (None, 1):
         raise invalid_request("n must be 1: Poe gives one answer a query.", "n", "unsupported_value")
     stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
+    if len(stop) > _STOP_LIMIT:
+        raise invalid_request(f"stop: at most {_STOP_LIMIT} strings are allowed.", "stop")
     offer = _offer(request)
     conversation = Conversation(
         model=request.model,
