@@ -19,7 +19,8 @@ from pathlib import Path  # noqa: E402
 from gunicorn.arbiter import Arbiter  # noqa: E402
 from gunicorn.workers.base import Worker  # noqa: E402
 
-from app import logs  # noqa: E402
+from app import descriptors, logs  # noqa: E402
+from app.server import is_retiring  # noqa: E402
 from app.settings import DEFAULT_ADMIN_PASSWORD, Settings, SettingsError  # noqa: E402
 
 try:
@@ -34,7 +35,10 @@ bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{set
 workers = settings.workers
 worker_class = "app.server.GatewayWorker"
 logger_class = "app.server.ServerLog"
-worker_connections = 4096
+# Beside those that are served or wait, connections that are idle or ask for something else.
+worker_connections = settings.max_concurrent + settings.max_queue + 1024
+max_requests = settings.max_requests
+max_requests_jitter = settings.max_requests // 10
 # Also bounds how long the head of a request may take.
 keepalive = 20
 # The largest head: a line, and fields enough for a browser's cookies or a proxy's additions.
@@ -64,6 +68,20 @@ def on_starting(server: Arbiter) -> None:
             "Set ADMIN_PASSWORD.",
             DEFAULT_ADMIN_PASSWORD,
         )
+    needed = descriptors.needed(settings.max_concurrent, settings.max_queue)
+    allowed = descriptors.allow(needed)
+    if allowed < needed:
+        server.log.warning(
+            "ulimit -n allows %d open files; MAX_CONCURRENT=%d and MAX_QUEUE=%d may need %d in a worker. "
+            "Raise the limit, or lower the settings.",
+            *(allowed, settings.max_concurrent, settings.max_queue, needed),
+        )
+
+
+def child_exit(server: Arbiter, _worker: Worker) -> None:
+    """As many workers as are set, and beside them those that come to their end (see ``app/server.py``)."""
+    retiring = sum(is_retiring(worker) for worker in server.WORKERS.values())
+    server.num_workers = server.cfg.workers + retiring
 
 
 def _end_at_sigterm() -> None:

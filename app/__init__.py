@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import Flask
 
 from app.admin import access, assets, bots, config, headers, page, state
+from app.admission import Admission
 from app.api import chat, health, models, requests
 from app.api.access import Access
 from app.attachments.cache import FileUploadCache, UploadCache
@@ -32,7 +33,7 @@ from app.poe.models import fetch
 from app.poe.uploads import Uploads
 from app.proxies import Proxies
 from app.settings import Settings
-from app.streaming import ReadWaiter, apart, lines, run_together
+from app.streaming import ReadWaiter, apart, lines, run_together, time_limit
 from app.tokenizer import o200k
 
 _MEGABYTE = 1024 * 1024
@@ -44,13 +45,13 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    client = PoeClient(settings, ReadWaiter)
+    client = PoeClient(settings, ReadWaiter, time_limit)
     shared = Coordination(settings, lines)
     listing = _listing(client, shared, settings)
     store = Store(settings.config_dir, listing.names, apart)
     catalog = Catalog(store, listing, is_strict=settings.strict_models)
     catalog.look()  # before workers fork: one that comes late to a broken file knows the last good one
-    uploads = Uploads(settings, ReadWaiter)
+    uploads = Uploads(settings, ReadWaiter, time_limit)
     counters = Counters()
     hosting = _hosting(uploads, shared, counters, settings)
     completions = Completions(
@@ -58,11 +59,14 @@ def create_app(settings: Settings) -> Flask:
     )
     keys = KeyFile(settings.access_keys) if settings.access_keys else None
     lifecycle = Lifecycle()
+    admission = Admission(settings.max_concurrent, settings.max_queue)
     requests.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     clients = Access(settings.poe_api_key, keys)
-    app.register_blueprint(chat.create_blueprint(completions, clients, catalog, lifecycle, settings))
+    app.register_blueprint(
+        chat.create_blueprint(completions, clients, catalog, admission, lifecycle, settings)
+    )
     if settings.admin_password:
         meter = Meter(settings.config_dir / "url_cache")
         sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from flask import Request
 from gunicorn.http.errors import ParseException
 
-from app.errors import ApiError, invalid_request, payload_too_large
+from app.errors import ApiError, body_too_slow, invalid_request, payload_too_large
 
 _READ_SIZE = 1024 * 1024
 # JSON, or what programs say that do not care: nothing, curl's default, plain bytes.
@@ -31,8 +31,8 @@ def read_body(
     ``give_turn`` is called between pieces of work. A body that says that it is of one of ``types`` is
     taken for JSON.
 
-    Raises ``ApiError``: 413 over the limit, 400 for a body that ends early or is broken, 415 for
-    one that is no JSON or is packed in an unknown way.
+    Raises ``ApiError``: 413 over the limit, 408 for a body that does not come in time, 400 for one
+    that ends early or is broken, 415 for one that is no JSON or is packed in an unknown way.
     """
     _check_type(request, types)
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
@@ -68,6 +68,8 @@ def _read(request: Request, limit: int, give_turn: Callable[[], None]) -> bytear
                 raise payload_too_large(limit)
     except ParseException as error:
         raise invalid_request("The request body's chunks are not valid HTTP.") from error
+    except TimeoutError as error:
+        raise body_too_slow() from error
     except OSError as error:
         raise invalid_request("The request body ended before it was complete.") from error
     if request.content_length is not None and len(body) < request.content_length:

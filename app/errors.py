@@ -70,6 +70,12 @@ def context_length_exceeded(message: str) -> ApiError:
     return ApiError(400, message, code="context_length_exceeded", param="messages")
 
 
+def body_too_slow() -> ApiError:
+    """408: the client has stopped sending the body, or sends it too slowly."""
+    message = "The request body did not come in time (BODY_TIMEOUT_SECONDS)."
+    return ApiError(408, message, "timeout_error", "request_timeout")
+
+
 def config_changed() -> ApiError:
     """409: models.yaml is another than the one that a change was made to."""
     message = "models.yaml has changed since it was read: read it again, then change it."
@@ -141,14 +147,47 @@ def overloaded(message: str, retry_after: str | None = None) -> ApiError:
     )
 
 
+def gateway_overloaded() -> ApiError:
+    """503: as many requests are under way here, and wait, as may (``MAX_CONCURRENT``, ``MAX_QUEUE``)."""
+    message = "The gateway has too many requests under way; try again soon."
+    return ApiError(503, message, "overloaded_error", "gateway_overloaded", headers=_retry_after("1"))
+
+
 def stopping() -> ApiError:
     """503: this process is shutting down; another one may answer."""
     return ApiError(503, "The gateway is shutting down; try again.", "overloaded_error", "shutting_down")
 
 
-def timed_out(message: str) -> ApiError:
-    """504: Poe took too long; the message says which wait ended."""
-    return ApiError(504, message, "timeout_error", "upstream_timeout")
+def timed_out(message: str, code: str = "upstream_timeout") -> ApiError:
+    """504: Poe took too long, by its own words, or as ``code`` and message say."""
+    return ApiError(504, message, "timeout_error", code)
+
+
+def connect_timeout(seconds: float) -> ApiError:
+    """504: Poe could not be reached."""
+    return timed_out(f"Poe could not be reached within {seconds:g} s (connect time-out).", "connect_timeout")
+
+
+def first_byte_timeout(seconds: float) -> ApiError:
+    """504: the query was sent and nothing came back."""
+    message = f"Poe did not begin to answer within {seconds:g} s (first-byte time-out)."
+    return timed_out(message, "first_byte_timeout")
+
+
+def idle_timeout(seconds: float) -> ApiError:
+    """504: an answer began and fell silent."""
+    message = f"Poe was silent for {seconds:g} s in the middle of the answer (idle time-out)."
+    return timed_out(message, "idle_timeout")
+
+
+def answer_timeout(seconds: float) -> ApiError:
+    """504: the whole answer took too long, with all that comes before it."""
+    return timed_out(f"The answer was not complete within {seconds:g} s (answer time-out).", "answer_timeout")
+
+
+def upload_timeout(seconds: float) -> ApiError:
+    """504: an attachment could not be uploaded in its time."""
+    return timed_out(f"Poe did not take it within {seconds:g} s (upload time-out).", "upload_timeout")
 
 
 def config_not_written(message: str) -> ApiError:

@@ -7,8 +7,11 @@ unread bytes resets it, and the answer is lost with it (RFC 9112 section 9.6).
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import signal
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -41,6 +44,12 @@ _FIRST_REQUEST_SECONDS = 2.0  # that a connection has for it, once the door is c
 _LAST_WORDS_SECONDS = 2.0
 _DRAIN_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 2.0
+_RETIRING = 1  # bytes in a worker's heartbeat file, which its master has open, too
+_BODY_BYTES_A_SECOND = (
+    1000  # slower than any line: who sends a body more slowly over its whole length is let go
+)
+_UNSENT_BYTES = 128 * 1024  # that the kernel keeps of an answer whose client takes nothing
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux's
 
 # By the name of gunicorn's exception: status, reason, what the client is told.
 _REFUSALS: dict[str, tuple[int, str, str]] = {
@@ -108,12 +117,49 @@ _FAILED = (
 
 
 class ClientSocket(gevent.socket.socket):
-    """A client's connection. Sends at once what it can: gevent's asks for the buffer's size before."""
+    """A client's connection, on which neither side waits for ever.
+
+    Sends at once what it can: gevent's asks for the buffer's size before. ``TimeoutError`` means that
+    the client has taken nothing for ``send_seconds``, or does not send its body as ``expect_body`` says.
+    """
+
+    send_seconds: float | None = None
+    timeout: float | None
+    _body_seconds = 0.0  # 0: nothing of a body is expected
+    _body_ends = 0.0
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        sent = self.send(data, flags)
-        if sent < len(data):
-            super().sendall(memoryview(data)[sent:], flags)
+        self.timeout = self.send_seconds
+        try:
+            sent = self.send(data, flags)
+            while sent < len(data):
+                sent += self.send(memoryview(data)[sent:], flags)
+        finally:
+            self.timeout = None
+
+    def expect_body(self, seconds: float) -> None:
+        """From now on what is read is a body: silences may last ``seconds``, all of it little longer."""
+        self._body_seconds = seconds
+        self._body_ends = time.monotonic() + seconds
+
+    def expect_head(self) -> None:
+        """What is read next is no body; its time is the reader's business."""
+        self._body_seconds = 0.0
+
+    def recv(self, *args: Any) -> bytes:
+        if not self._body_seconds:
+            return super().recv(*args)
+        self.timeout = min(self._body_seconds, max(0.001, self._body_ends - time.monotonic()))
+        try:
+            data = super().recv(*args)
+        finally:
+            self.timeout = None
+        self._body_ends += len(data) / _BODY_BYTES_A_SECOND
+        return data
+
+    def forget(self) -> None:
+        """Have closing drop what the client has not taken; the kernel would offer it for many minutes."""
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def end_reading(self) -> None:
         """Have a read that waits return nothing, as if the client had left; gevent's would raise.
@@ -135,6 +181,9 @@ class ClientResponse(wsgi.Response):
 
     def send_headers(self) -> None:
         if not self.headers_sent:
+            body: Any = self.req.body
+            if body.failed:
+                self.force_close()  # where the next request would begin is not known
             fields = [f"{name}: {value}\r\n" for name, value in self.headers]
             self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")
             self.headers_sent = True
@@ -178,12 +227,16 @@ class Address:
 class ClientServer(StreamServer):
     """Accepts connections."""
 
+    send_seconds: float | None = None
+
     def do_read(self) -> Any:
         accepted = super().do_read()
         if accepted is None:
             return None
         client, address = accepted
-        return ClientSocket(client.family, client.type, client.proto, fileno=client.detach()), address
+        connection = ClientSocket(client.family, client.type, client.proto, fileno=client.detach())
+        connection.send_seconds = self.send_seconds
+        return connection, address
 
     def close(self) -> None:
         """Close the door behind all who have come: those who wait outside would be reset."""
@@ -204,10 +257,14 @@ class GatewayWorker(GeventWorker):
     After SIGTERM it serves on for ``DRAIN_SECONDS`` with ``/readyz`` at 503, so that whoever
     balances the load can turn away; then it closes the door and idle connections; what still runs
     ``GRACEFUL_TIMEOUT`` later gets an error for an end.
+
+    After ``MAX_REQUESTS`` it retires: another worker takes its place at once, and it goes when the
+    last of its answers has ended, however long that takes.
     """
 
     def init_process(self) -> None:
         self._stopping = threading.Event()
+        self._is_spent = False
         self._connections = Pool(self.worker_connections)
         self._new: set[ClientSocket] = set()  # connections that have not brought a request yet
         self._idle: set[ClientSocket] = set()  # those between two
@@ -233,12 +290,9 @@ class GatewayWorker(GeventWorker):
     def run(self) -> None:
         """Serve until told to stop, then stop."""
         servers = [self._serve(listener) for listener in self.sockets]
-        while self.alive and not self._stopping.wait(_NOTIFY_SECONDS):
-            self.notify()
-            for upstream in self._upstreams:
-                upstream.tidy_up()
-            for look in self._looks:
-                look()
+        self._keep_house(lambda: self._is_spent)
+        if self._is_spent and self._retire(servers):
+            return
         self._wait(self._settings.drain_seconds, lambda: False)
         for server in servers:
             server.close()
@@ -252,10 +306,32 @@ class GatewayWorker(GeventWorker):
         for server in servers:
             server.stop(timeout=0)
 
+    def _keep_house(self, is_over: Callable[[], bool]) -> None:
+        """Report to the master and tidy up, until ``is_over`` or a stop is asked for."""
+        while not is_over() and not self._stopping.wait(_NOTIFY_SECONDS):
+            self.notify()
+            for upstream in self._upstreams:
+                upstream.tidy_up()
+            for look in self._looks:
+                look()
+
+    def _retire(self, servers: Sequence[ClientServer]) -> bool:
+        """Have the master start another worker, and come to an end; whether no stop came between."""
+        logger.info("after %d requests another worker takes over", self.nr)
+        for server in servers:
+            server.close()
+        os.ftruncate(self.tmp.fileno(), _RETIRING)
+        os.kill(self.ppid, signal.SIGTTIN)
+        self._keep_house(self._is_empty)
+        return self._is_empty()
+
     def _serve(self, listener: socket.socket) -> ClientServer:
         listener.settimeout(None)  # gevent's: blocks greenlets only
+        if _TCP_NOTSENT_LOWAT is not None and listener.family != socket.AF_UNIX:
+            listener.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         handle = partial(self.handle, Address(listener))
         server = ClientServer(listener, handle=handle, spawn=self._connections)
+        server.send_seconds = self._settings.send_timeout_seconds
         server.max_accept = 1 if self.cfg.workers > 1 else _ACCEPTED_AT_ONCE
         server.start()
         return server
@@ -291,6 +367,7 @@ class GatewayWorker(GeventWorker):
         """Serve one request, then see what is left of its body."""
         self._new.discard(sock)
         self._idle.discard(sock)
+        self._count()
         try:
             self._respond(listener_name, req, sock, addr)
         except StopIteration:
@@ -301,6 +378,12 @@ class GatewayWorker(GeventWorker):
             raise StopIteration
         self._idle.add(sock)
         return True
+
+    def _count(self) -> None:
+        """One more request: the last before this worker retires?"""
+        self.nr += 1
+        if self.nr == self.max_requests:
+            self.alive, self._is_spent = False, True
 
     def _respond(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> None:
         """Have the application answer. ``StopIteration``: nothing more on this connection."""
@@ -314,6 +397,10 @@ class GatewayWorker(GeventWorker):
             self._run_application(environ, response)
         except gevent.GreenletExit:
             return
+        except TimeoutError:
+            logger.info("a client took nothing of its answer for too long, and is let go")
+            sock.forget()
+            raise StopIteration from None
         except OSError:
             raise
         except (Exception, SystemExit) as error:
@@ -328,7 +415,12 @@ class GatewayWorker(GeventWorker):
 
     def _run_application(self, environ: Any, response: wsgi.Response) -> None:
         application: Any = self.wsgi
-        body = application(environ, response.start_response)
+        client: Any = response.sock
+        client.expect_body(self._settings.body_timeout_seconds)
+        try:
+            body = application(environ, response.start_response)
+        finally:
+            client.expect_head()
         try:
             for piece in body:
                 response.write(piece)
@@ -356,6 +448,11 @@ class GatewayWorker(GeventWorker):
 @lru_cache(maxsize=1)
 def _http_date(second: int) -> str:
     return formatdate(second, usegmt=True)
+
+
+def is_retiring(worker: Any) -> bool:
+    """Whether ``worker``, seen from its master, has had another one take its place."""
+    return os.fstat(worker.tmp.fileno()).st_size == _RETIRING
 
 
 def _refusal(status: int, reason: str, message: str, request_id: str) -> bytes:

@@ -243,6 +243,32 @@ class Settings:
         "MAX_REQUEST_SIZE", "1073741824", _whole_number(1, 2**40),
         "Largest request body in bytes, counted after unpacking; over it the answer is 413.",
     )  # fmt: skip
+    max_concurrent: int = _setting(
+        "MAX_CONCURRENT",
+        "2048",
+        _whole_number(1, 100_000),
+        "How many requests for an answer a worker has under way at once; the others wait.",
+    )
+    max_queue: int = _setting(
+        "MAX_QUEUE",
+        "2048",
+        _whole_number(0, 100_000),
+        "How many may wait for that in a worker; over it the answer is 503 at once.",
+    )
+    max_requests: int = _setting(
+        "MAX_REQUESTS",
+        "0",
+        _whole_number(0, 10**9),
+        "After so many requests, and up to a tenth more, a worker makes room for a new one, 0 = never.",
+    )
+    body_timeout_seconds: float = _setting(
+        "BODY_TIMEOUT_SECONDS", "60", _seconds(0.1, 86_400),
+        "How long a client may send nothing of a request's body; then the answer is 408.",
+    )  # fmt: skip
+    send_timeout_seconds: float = _setting(
+        "SEND_TIMEOUT_SECONDS", "60", _seconds(0.1, 86_400),
+        "How long a client may take nothing of its answer; then it is let go, and its query ended.",
+    )  # fmt: skip
     rate_limit_ms: int = _setting(
         "RATE_LIMIT_MS", "100", _whole_number(0, 3_600_000),
         "Least milliseconds between the starts of two queries to Poe, 0 = off.",
@@ -312,6 +338,10 @@ class Settings:
     idle_timeout_seconds: float = _setting(
         "IDLE_TIMEOUT_SECONDS", "300", _seconds(0.1, 86_400),
         "How long Poe may be silent in the middle of an answer.",
+    )  # fmt: skip
+    answer_timeout_seconds: float = _setting(
+        "ANSWER_TIMEOUT_SECONDS", "3600", _seconds(0, 7 * 86_400),
+        "How long an answer may take in all, from the request to its end, 0 = as long as it likes.",
     )  # fmt: skip
 
     drain_seconds: float = _setting(

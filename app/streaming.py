@@ -14,8 +14,8 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Generic, TypeVar, cast
 
 import gevent
@@ -124,6 +124,18 @@ def lines(count: int) -> AbstractContextManager[object]:
     return semaphore
 
 
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Bound all that the block waits for, also what has no time-out of its own. Raises ``TimeoutError``."""
+    with gevent.Timeout(seconds) as limit:
+        try:
+            yield
+        except gevent.Timeout as timeout:  # not an OSError, which the block may take for another failure
+            if timeout is not limit:
+                raise
+            raise TimeoutError from None
+
+
 def apart(work: Callable[[], Item]) -> Item:
     """What ``work`` returns, which runs in a thread of the system's: it computes, and waits for nothing."""
     result: Item = get_hub().threadpool.apply(work)
@@ -187,6 +199,7 @@ class Pump(Generic[Item]):
         self._iteration = -1  # of the event loop, when the producer was switched to last
         self._alarm = self._hub.loop.timer(patience, patience) if patience else None
         self._watcher = _ClientWatcher(client, self._on_client_left) if client is not None else None
+        self._end: Any = None  # the timer of end_after
 
     def take(self) -> Item:
         """The next item. Raises ``TimeoutError`` if it does not come in time.
@@ -210,6 +223,11 @@ class Pump(Generic[Item]):
         self._hub.loop.run_callback(self._kill)
         self._hub.loop.run_callback(self._wake)
 
+    def end_after(self, seconds: float, error: BaseException) -> None:
+        """Interrupt with ``error`` if it is not closed within ``seconds``."""
+        self._end = self._hub.loop.timer(seconds)
+        self._end.start(self.interrupt, error)
+
     def release(self) -> None:
         """The last item has been taken: let the producer tidy up by itself."""
         self._is_released = True
@@ -217,11 +235,13 @@ class Pump(Generic[Item]):
 
     def close(self) -> None:
         """End the producer, unless it was released, and stop watching the client."""
-        for each in (self._watcher, self._alarm):
+        for each in (self._watcher, self._alarm, self._end):
             if each is not None:
                 each.stop()
                 each.close()
-        self._watcher = self._alarm = None  # which would hold each other until the collector comes
+        self._watcher = self._alarm = self._end = (
+            None  # which would hold each other until the collector comes
+        )
         if not self._producer.dead:
             self._hub.loop.run_callback(self._kill)
 

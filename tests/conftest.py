@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -51,7 +51,7 @@ def gateways(folders: pytest.TempPathFactory) -> Iterator[StartGateway]:
     """Gateways that are stopped in the end. Then their logs must be clean."""
     started: list[Gateway] = []
 
-    def start(poe_url: str, **settings: str | None) -> Gateway:
+    def start(poe_url: str, **settings: Any) -> Gateway:
         gateway = Gateway(folders.mktemp("gateway"), poe_url, **settings)
         started.append(gateway)
         return gateway

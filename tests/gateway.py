@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,7 @@ from tests.upstream.scripted import LIMIT
 
 ROOT = Path(__file__).parent.parent
 GUNICORN = str(Path(sys.executable).parent / "gunicorn")
+COMMAND = (GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app")
 KEY = "pb-key-nobody-may-read-0123456789"
 WORDS = "words-that-no-log-may-hold"  # the prompt where a test does not care
 
@@ -42,7 +43,9 @@ def free_port() -> int:
 class Gateway:
     """``gunicorn -c gunicorn.conf.py wsgi:app`` with two workers and the log in a file."""
 
-    def __init__(self, folder: Path, poe_url: str, **settings: str | None) -> None:
+    def __init__(
+        self, folder: Path, poe_url: str, *, command: Sequence[str] = COMMAND, **settings: str | None
+    ) -> None:
         self.port = int(settings.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
@@ -55,7 +58,7 @@ class Gateway:
         variables = environment(**own | settings)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app"],
+                command,
                 cwd=ROOT,
                 env=variables,
                 stdin=subprocess.DEVNULL,
@@ -97,6 +100,13 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def workers_of(gateway: Gateway) -> list[int]:
+    """The process ids of the workers, oldest first; the dead do not count."""
+    pids = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
+    stats = {int(pid): Path(f"/proc/{pid}/stat") for pid in pids}
+    return sorted(pid for pid, stat in stats.items() if stat.exists() and ") Z " not in stat.read_text())
 
 
 def authorization() -> dict[str, str]:

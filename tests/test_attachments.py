@@ -527,7 +527,7 @@ def test_an_upload_that_takes_too_long_is_a_504(
     takes_uploads(upstream, [until_closed])
     url = f"{upstream.url}/bot/uploads"
     gateway = start_gateway(upstream.url, POE_FILE_UPLOAD_URL=url, UPLOAD_TIMEOUT_SECONDS="0.5")
-    error = told(gateway.ask(bot.name, [image(data_url(PNG))]), 504, "upstream_timeout")
+    error = told(gateway.ask(bot.name, [image(data_url(PNG))]), 504, "upload_timeout")
     assert "within 0.5 s (upload time-out)" in error["message"]
 
 

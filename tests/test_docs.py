@@ -59,7 +59,7 @@ def error_makers() -> list[tuple[str, ApiError]]:
         required = [
             each for each in inspect.signature(make).parameters.values() if each.default is each.empty
         ]
-        made.append((name, make(*("1" for _ in required))))
+        made.append((name, make(*(1.0 if each.annotation == "float" else "1" for each in required))))
     return made
 
 

@@ -261,14 +261,14 @@ def test_a_bot_that_does_not_begin_is_a_504(
     impatient_gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
 ) -> None:
     bot = upstream.bot(script, FINE)
-    error = told(impatient_gateway.ask(bot.name, stream=stream), 504, "upstream_timeout")
+    error = told(impatient_gateway.ask(bot.name, stream=stream), 504, "first_byte_timeout")
     assert "first-byte" in error["message"]
     bot.query.wait_closed()
 
 
 def test_a_bot_that_falls_silent_is_a_504(impatient_gateway: Gateway, upstream: ScriptedUpstream) -> None:
     bot = upstream.bot(begin(text("Half an "), until_closed))
-    error = told(impatient_gateway.ask(bot.name), 504, "upstream_timeout")
+    error = told(impatient_gateway.ask(bot.name), 504, "idle_timeout")
     assert "idle" in error["message"]
     bot.query.wait_closed()
 
@@ -279,7 +279,7 @@ def test_a_stream_that_falls_silent_ends_with_an_error(
     bot = upstream.bot(begin(text("Half an "), until_closed))
     *chunks, failed, done = impatient_gateway.stream(bot.name)
     assert content_of(chunks) == "Half an "
-    assert failed["error"]["code"] == "upstream_timeout"
+    assert failed["error"]["code"] == "idle_timeout"
     assert done == "[DONE]"
     assert all(each["choices"][0]["finish_reason"] is None for each in chunks)
     bot.query.wait_closed()
@@ -302,7 +302,7 @@ def test_a_poe_that_cannot_be_reached(start_gateway) -> None:
             each.connect_ex(listener.getsockname())
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         gateway: Gateway = start_gateway(url, CONNECT_TIMEOUT_SECONDS="0.5")
-        error = told(gateway.ask("anyone"), 504, "upstream_timeout")
+        error = told(gateway.ask("anyone"), 504, "connect_timeout")
         assert "connect" in error["message"]
         for each in queue:
             each.close()

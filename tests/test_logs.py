@@ -73,7 +73,7 @@ def test_a_failure_in_mid_stream_is_no_success(logged: Gateway, upstream: Script
     bot = upstream.bot(begin(text("Half an "), until_closed))
     line = line_of(logged, logged.ask(bot.name, stream=True).headers["x-request-id"])
     assert "failed" in line
-    assert "upstream_timeout" in line
+    assert "idle_timeout" in line
 
 
 def test_a_client_that_left_is_told_apart(logged: Gateway, upstream: ScriptedUpstream) -> None:

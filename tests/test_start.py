@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from tests.gateway import GUNICORN, LIMIT, ROOT, Gateway, environment, free_port, message_of
+from tests.gateway import COMMAND, LIMIT, ROOT, Gateway, environment, free_port, message_of
 from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
 
 WRONG = {
@@ -18,6 +19,12 @@ WRONG = {
     "WEB_CONCURRENCY": ["0", "many", "1000"],
     "MAX_REQUEST_SIZE": ["-1", "0", "1GB"],
     "RATE_LIMIT_MS": ["-1", "fast"],
+    "MAX_CONCURRENT": ["0", "-1"],
+    "MAX_QUEUE": ["-1", "1.5"],
+    "MAX_REQUESTS": ["-1", "many"],
+    "BODY_TIMEOUT_SECONDS": ["0", "-1"],
+    "SEND_TIMEOUT_SECONDS": ["0", "inf"],
+    "ANSWER_TIMEOUT_SECONDS": ["-1", "nan"],
     "LOG_LEVEL": ["loud"],
     "URL_CACHE_TTL_SECONDS": ["-5"],
     "URL_CACHE_SIZE_MB": ["-5"],
@@ -85,7 +92,7 @@ def test_addresses_of_redis_that_can_be_used(tmp_path: Path) -> None:
 
 
 def test_gunicorn_by_itself_refuses_as_well(tmp_path: Path) -> None:
-    line = refusal(tmp_path, [GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app"], PORT="eighty")
+    line = refusal(tmp_path, COMMAND, PORT="eighty")
     assert "PORT='eighty'" in line
 
 
@@ -117,6 +124,32 @@ def test_the_defaults_are_enough_but_warn_once_about_the_password(
     warnings = [line for line in gateway.log.read_text().splitlines() if "ADMIN_PASSWORD" in line]
     assert len(warnings) == 1
     assert "WARN" in warnings[0]
+
+
+def limited(soft: int, hard: int) -> list[str]:
+    """The command of a gateway that may have so many descriptors."""
+    return ["bash", "-c", f'ulimit -Sn {soft}; ulimit -Hn {hard}; exec "$@"', "bash", *COMMAND]
+
+
+def test_too_few_descriptors_are_warned_of_with_the_number_that_is_needed(
+    upstream: ScriptedUpstream, start_gateway
+) -> None:
+    settings = {"MAX_CONCURRENT": "100", "MAX_QUEUE": "50", "WEB_CONCURRENCY": "1"}
+    gateway: Gateway = start_gateway(upstream.url, command=limited(256, 512), **settings)
+    (warning,) = [line for line in gateway.log.read_text().splitlines() if "ulimit" in line]
+    assert "WARN" in warning
+    assert "512 open files" in warning
+    assert str(2 * 100 + 50 + 1024) in warning
+
+
+def test_descriptors_are_allowed_as_far_as_that_is_possible(
+    upstream: ScriptedUpstream, start_gateway
+) -> None:
+    settings = {"MAX_CONCURRENT": "100", "MAX_QUEUE": "50", "WEB_CONCURRENCY": "1"}
+    gateway: Gateway = start_gateway(upstream.url, command=limited(256, 4000), **settings)
+    assert "ulimit" not in gateway.log.read_text()
+    limits = Path(f"/proc/{gateway.process.pid}/limits").read_text()
+    assert re.search(rf"^Max open files +{2 * 100 + 50 + 1024} ", limits, re.MULTILINE)
 
 
 def test_a_password_of_ones_own_is_not_warned_about_nor_shown(gateway: Gateway) -> None:

@@ -6,11 +6,10 @@ import contextlib
 import os
 import signal
 import threading
-from pathlib import Path
 
 import httpx
 
-from tests.gateway import LIMIT, Gateway, content_of, events_in, eventually, message_of
+from tests.gateway import LIMIT, Gateway, content_of, events_in, eventually, message_of, workers_of
 from tests.upstream.scripted import DONE, ScriptedUpstream, answer, begin, text, until_closed
 
 
@@ -129,10 +128,3 @@ def test_a_killed_worker_is_replaced_and_leaves_nothing_locked(
     assert before[1] in after
     for _ in range(6):
         assert message_of(gateway.ask(bot.name))["content"] == "fine"
-
-
-def workers_of(gateway: Gateway) -> list[int]:
-    """The process ids of the workers, oldest first; the dead do not count."""
-    pids = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
-    stats = {int(pid): Path(f"/proc/{pid}/stat") for pid in pids}
-    return sorted(pid for pid, stat in stats.items() if stat.exists() and ") Z " not in stat.read_text())

@@ -161,7 +161,7 @@ def test_an_upload_ends_when_its_time_is_over(
     response = gateway.ask(bot.name, message(image(content(8_000_000)))[0]["content"])
     took = time.monotonic() - began
     error = response.json()["error"]
-    assert (response.status_code, error["code"]) == (504, "upstream_timeout")
+    assert (response.status_code, error["code"]) == (504, "upload_timeout")
     assert "upload time-out" in error["message"]
     assert error["param"] == "messages[0].content[1]"
     assert 0.9 * TIMEOUT < took < PATIENCE * TIMEOUT  # it did not wait for the server to give up

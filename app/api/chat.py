@@ -10,6 +10,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import Headers
 
+from app.admission import Admission
 from app.answer.deltas import Delta, Failure, Finish
 from app.api import requests
 from app.api.access import Access
@@ -18,7 +19,7 @@ from app.bodies import read_body
 from app.completion import Completions, Trace
 from app.dialects import chat as dialect
 from app.dialects.chat_answer import ChatCompletion, ChatStream, render_stream_error
-from app.errors import ApiError, internal_error, stopping
+from app.errors import ApiError, answer_timeout, internal_error, stopping
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
 from app.models import options
@@ -37,10 +38,16 @@ _CLIENT_GONE_STATUS = 499  # nginx's, for the log; nobody reads the answer
 
 
 def create_blueprint(
-    completions: Completions, access: Access, catalog: Catalog, lifecycle: Lifecycle, settings: Settings
+    completions: Completions,
+    access: Access,
+    catalog: Catalog,
+    admission: Admission,
+    lifecycle: Lifecycle,
+    settings: Settings,
 ) -> Blueprint:
-    """The routes over ``completions``, for whom ``access`` lets in."""
+    """The routes over ``completions``, for whom ``access`` lets in, as many at once as ``admission`` does."""
     blueprint = Blueprint("chat", __name__)
+    requests.admit(blueprint, admission)
     heartbeat_seconds = settings.heartbeat_seconds or None
 
     @blueprint.post("/v1/chat/completions")
@@ -61,7 +68,9 @@ def create_blueprint(
         }
         source = completions.run(conversation, bot.name, grant.poe_key, trace, catalog.tools_way(bot))
         patience = heartbeat_seconds if chat.stream else None
-        pump = Pump(source, request.environ.get("gunicorn.socket"), patience)
+        pump = Pump(admission.in_turn(source), request.environ.get("gunicorn.socket"), patience)
+        if limit := settings.answer_timeout_seconds:
+            pump.end_after(limit, answer_timeout(limit))
         exchange = _Exchange(
             chat.conversation.model,
             pump,

@@ -10,9 +10,10 @@ import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from flask import Flask, Response, g, request
+from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
+from app.admission import Admission
 from app.dialects import chat_answer
 from app.errors import ApiError, internal_error
 from app.logs import fault, logger
@@ -88,6 +89,22 @@ def install(app: Flask) -> None:
     app.register_error_handler(ApiError, _render)
     app.register_error_handler(HTTPException, lambda error: _render(_from_http(app, error)))
     app.register_error_handler(Exception, _render_fault)
+
+
+def admit(blueprint: Blueprint, admission: Admission) -> None:
+    """Let requests to ``blueprint`` in as ``admission`` allows, each until its response has been sent."""
+
+    def enter() -> None:
+        admission.enter()
+        g.is_admitted = True
+
+    def leave_in_the_end(response: Response) -> Response:
+        if "is_admitted" in g:
+            response.call_on_close(admission.leave)
+        return response
+
+    blueprint.before_request(enter)
+    blueprint.after_request(leave_in_the_end)
 
 
 def _begin() -> Response | None:

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from app import errors
 from app.errors import ApiError
 from app.poe import faults
-from app.poe.connections import Connections, ProxyFailed
+from app.poe.connections import Connections, ProxyFailed, TimeLimit
 from app.poe.wire import COMPRESSIONS, ResponseParser, WireError
 from app.settings import Settings
 
@@ -51,10 +51,13 @@ class QueryFailed(Exception):
 class PoeClient:
     """Asks one Poe's bots and for its list of them, over connections that all requests of a worker share."""
 
-    def __init__(self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter]) -> None:
+    def __init__(
+        self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter], time_limit: TimeLimit
+    ) -> None:
         self._first_byte_timeout = settings.first_byte_timeout_seconds
         self._idle_timeout = settings.idle_timeout_seconds
-        self._upstream = Upstream(settings.poe_base_url, settings.connect_timeout_seconds, make_waiter)
+        connect_timeout = settings.connect_timeout_seconds
+        self._upstream = Upstream(settings.poe_base_url, connect_timeout, make_waiter, time_limit)
 
     def ask(self, segment: str, body: bytes, key: str, wait_for_start: Callable[[], bool]) -> Answer:
         """Send a query to the bot whose name is the path segment ``segment``.
@@ -101,11 +104,15 @@ class Upstream:
     """One server that requests are sent to, at ``base_url``, over kept-alive connections."""
 
     def __init__(
-        self, base_url: str, connect_timeout: float, make_waiter: Callable[[socket.socket], Waiter]
+        self,
+        base_url: str,
+        connect_timeout: float,
+        make_waiter: Callable[[socket.socket], Waiter],
+        time_limit: TimeLimit,
     ) -> None:
         self._make_waiter = make_waiter
         self._connect_timeout = connect_timeout
-        self._connections = Connections(base_url, connect_timeout)
+        self._connections = Connections(base_url, connect_timeout, time_limit)
 
     def head(self, method: str, path: str, fields: Mapping[str, str]) -> bytes:
         """The head of a request for ``path`` below the base URL."""
@@ -144,8 +151,7 @@ class Upstream:
         try:
             return take()
         except TimeoutError as error:
-            message = f"Poe could not be reached within {self._connect_timeout:g} s (connect time-out)."
-            raise QueryFailed(errors.timed_out(message)) from error
+            raise QueryFailed(errors.connect_timeout(self._connect_timeout)) from error
         except ssl.SSLError as error:
             message = f"The TLS connection to Poe failed: {error.reason or 'handshake'}."
             raise QueryFailed(errors.bad_upstream(message)) from error
@@ -211,7 +217,7 @@ class Answer:
                 if (number and self._hears_early()) or not self._send(piece):
                     return
         except TimeoutError as error:
-            raise QueryFailed(first_byte_timeout(self._first_byte_timeout)) from error
+            raise QueryFailed(errors.first_byte_timeout(self._first_byte_timeout)) from error
         except OSError:
             return
         self._is_sent = True
@@ -326,8 +332,8 @@ class Answer:
             return connection.recv(_READ_SIZE)
         except TimeoutError as error:
             if self._has_begun:
-                raise QueryFailed(idle_timeout(self._idle_timeout)) from error
-            raise QueryFailed(first_byte_timeout(self._first_byte_timeout)) from error
+                raise QueryFailed(errors.idle_timeout(self._idle_timeout)) from error
+            raise QueryFailed(errors.first_byte_timeout(self._first_byte_timeout)) from error
         except OSError as error:
             raise self._cut_off() from error
 
@@ -349,16 +355,6 @@ def _send_some(connection: socket.socket, data: memoryview) -> int:
         return connection.send(data)
     except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
         return 0
-
-
-def first_byte_timeout(seconds: float) -> ApiError:
-    """504: the query was sent and nothing came back."""
-    return errors.timed_out(f"Poe did not begin to answer within {seconds:g} s (first-byte time-out).")
-
-
-def idle_timeout(seconds: float) -> ApiError:
-    """504: an answer began and fell silent."""
-    return errors.timed_out(f"Poe was silent for {seconds:g} s in the middle of the answer (idle time-out).")
 
 
 def _unreachable(*, retryable: bool = True) -> QueryFailed:

@@ -12,7 +12,10 @@ import ipaddress
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import certifi
@@ -25,6 +28,8 @@ _KEPT = 512  # idle connections
 _IDLE_SECONDS = 30.0
 _PORTS = {"http": 80, "https": 443}
 
+TimeLimit = Callable[[float], AbstractContextManager[None]]  # of a block, in seconds; raises TimeoutError
+
 
 class ProxyFailed(OSError):
     """The proxy could not be used; the message says why, without its password."""
@@ -33,8 +38,9 @@ class ProxyFailed(OSError):
 class Connections:
     """Opens connections to the server of ``base_url`` and keeps those that are given back."""
 
-    def __init__(self, base_url: str, connect_timeout: float) -> None:
+    def __init__(self, base_url: str, connect_timeout: float, time_limit: TimeLimit) -> None:
         url = urlsplit(base_url)
+        self._time_limit = time_limit
         self._is_tls = url.scheme == "https"
         self._host = url.hostname or ""
         self._port = url.port or _PORTS[url.scheme]
@@ -65,7 +71,8 @@ class Connections:
             if _is_quiet(connection):
                 return connection
             connection.close()
-        return self._open()
+        with self._time_limit(self._timeout):  # looking up the name, the proxy and TLS included
+            return self._open()
 
     def renew(self, connection: socket.socket) -> socket.socket:
         """The same connection if it is still good after a wait, else another."""
@@ -138,14 +145,31 @@ class Connections:
 
 
 def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    """Try each of the host's addresses; one that does not answer has its share of the time."""
+    addresses = _addresses(host, port)
+    for number, (family, address) in enumerate(addresses, 1):
+        try:
+            return _connect_to(family, address, timeout / len(addresses))
+        except OSError:
+            if number == len(addresses):
+                raise
+    raise OSError(f"{host} has no address")
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
     try:
         ipaddress.IPv4Address(host)
     except ValueError:
-        return socket.create_connection((host, port), timeout)
-    connection = socket.socket(socket.AF_INET)  # an address: there is no name to look up, in a thread
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(family, address) for family, _, _, _, address in found]
+    return [(socket.AF_INET, (host, port))]  # there is no name to look up, in a thread
+
+
+def _connect_to(family: int, address: Any, timeout: float) -> socket.socket:
+    connection = socket.socket(family)
     try:
         connection.settimeout(timeout)
-        connection.connect((host, port))
+        connection.connect(address)
     except BaseException:
         connection.close()
         raise

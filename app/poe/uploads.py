@@ -22,6 +22,7 @@ from app import errors, media
 from app.errors import ApiError
 from app.poe import faults
 from app.poe.client import Answer, QueryFailed, Upstream, Waiter
+from app.poe.connections import TimeLimit
 from app.settings import Settings
 from app.turns import Turns
 
@@ -65,9 +66,11 @@ class Uploads:
     killed. Raises ``ApiError``: 401, 402, 413 and 429 as Poe says them, 504 for a time-out, 502 else.
     """
 
-    def __init__(self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter]) -> None:
+    def __init__(
+        self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter], time_limit: TimeLimit
+    ) -> None:
         url = settings.poe_file_upload_url
-        self._upstream = Upstream(url, settings.connect_timeout_seconds, make_waiter)
+        self._upstream = Upstream(url, settings.connect_timeout_seconds, make_waiter, time_limit)
         self._path = "" if urlsplit(url).path else "/"
         self._timeout = settings.upload_timeout_seconds
 
@@ -139,15 +142,14 @@ class Uploads:
             turns.give()
             left = deadline - time.monotonic()
             if left <= 0:
-                raise QueryFailed(errors.timed_out(""))
+                raise QueryFailed(errors.upload_timeout(self._timeout))
             answer.wait_at_most(left)
             yield piece
 
     def _failed(self, error: ApiError, deadline: float) -> _Refused:
         """The connection failed: Poe has not got the whole, or its answer was lost."""
         if time.monotonic() >= deadline - _TIMER_SECONDS:
-            message = f"Poe did not take it within {self._timeout:g} s (upload time-out)."
-            return _Refused(errors.timed_out(message), retryable=False)
+            return _Refused(errors.upload_timeout(self._timeout), retryable=False)
         if error.status != 504:
             error = errors.file_upload_failed(error.message)
         return _Refused(error, retryable=True)

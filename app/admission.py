@@ -1,0 +1,69 @@
+"""Admission: how many requests a worker has under way at once, and how many more may wait for that.
+
+Who comes beyond both is told so at once. Those who wait are served in the order of their coming; one
+that is given up leaves no gap.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator
+from threading import Event
+from typing import TypeVar
+
+from app import errors
+
+Item = TypeVar("Item")
+
+
+class Admission:
+    """Of one worker: ``concurrent`` requests under way, and ``queue`` more that wait.
+
+    Its counts change between waits only, never in the middle of something: greenlets need no lock.
+    """
+
+    def __init__(self, concurrent: int, queue: int) -> None:
+        self._free = concurrent
+        self._room = concurrent + queue
+        self._waiting: OrderedDict[Event, None] = OrderedDict()
+
+    def enter(self) -> None:
+        """Take a request in. Raises ``ApiError`` (503) if there is no room for it."""
+        if self._room <= 0:
+            raise errors.gateway_overloaded()
+        self._room -= 1
+
+    def leave(self) -> None:
+        """A request that was taken in has ended."""
+        self._room += 1
+
+    def in_turn(self, source: Generator[Item, None, None]) -> Generator[Item, None, None]:
+        """What ``source`` yields. It begins when its turn has come, and its end lets the next one begin."""
+        self._wait_for_turn()
+        try:
+            yield from source
+        finally:
+            self._pass_turn()
+
+    def _wait_for_turn(self) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        turn = Event()
+        self._waiting[turn] = None
+        try:
+            turn.wait()
+        except BaseException:  # the client has left, which kills this wherever it waits
+            if turn.is_set():
+                self._pass_turn()
+            else:
+                del self._waiting[turn]
+            raise
+
+    def _pass_turn(self) -> None:
+        """Hand this turn to the one that has waited longest: nobody can get ahead of it."""
+        if self._waiting:
+            turn, _ = self._waiting.popitem(last=False)
+            turn.set()
+        else:
+            self._free += 1
