@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -145,3 +146,14 @@ def test_no_key_and_no_text_of_a_message_is_ever_logged(logged: Gateway, upstrea
     log = logged.log.read_text()
     for forbidden in (KEY, SAID, ASKED, "Traceback"):
         assert forbidden not in log
+
+
+def test_half_a_head_is_not_quoted(logged: Gateway) -> None:
+    """gunicorn would, key and all, at debug level."""
+    for half in (f"GET / HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\nX", f"GET / HTTP/1.1\r\nX {KEY}\r\n\r\n"):
+        with logged.connect() as client:
+            client.send(half.encode())
+            client.socket.shutdown(socket.SHUT_WR)
+            client.read_to_the_end()
+    eventually(lambda: "premature" in logged.log.read_text())
+    assert KEY not in logged.log.read_text()
