@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench test test-clients test-browser screenshots check format docs lock lock-clients clean
+.PHONY: help run demo bench test test-clients test-faults test-browser screenshots check format docs lock lock-clients clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ test-browser: $(BROWSER)/.ready ## Run the panel in Chromium, which must be inst
 
 screenshots: $(BROWSER)/.ready ## Take the README's pictures of the panel anew
 	$(BROWSER)/bin/python -m tests.browser.screenshots
+
+test-faults: $(VENV)/.development ## Run the fault suite, with what takes long
+	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
 check: $(VENV)/.development ## Lint, types, import contracts, generated docs, Dockerfile
 	$(BIN)/ruff format --check .

@@ -1,0 +1,83 @@
+"""Census: what the workers of a gateway hold: descriptors, greenlets, threads, kept connections, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.gateway import GUNICORN, LIMIT, Gateway, eventually, workers_of
+
+SIGNAL = signal.SIGRTMIN
+COMMAND = (GUNICORN, "-c", "tests/faults/gunicorn.conf.py", "wsgi:app")
+_CALM_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """One worker's. Connections to Poe that are kept for the next query are no leak, and counted apart."""
+
+    descriptors: int
+    greenlets: int
+    threads: int
+    clients: int
+
+
+@dataclass(frozen=True)
+class Census:
+    """All workers', by process id. ``kept`` and ``resident`` (bytes) are sums."""
+
+    workers: Mapping[int, Holdings]
+    kept: int
+    resident: int
+
+
+def take(gateway: Gateway) -> Census:
+    """Ask each worker."""
+    answers = {pid: _ask(gateway.log.parent / f".census-{pid}", pid) for pid in workers_of(gateway)}
+    workers = {
+        pid: Holdings(
+            _count(Path(f"/proc/{pid}/fd")) - answer["kept"],
+            answer["greenlets"],
+            _count(Path(f"/proc/{pid}/task")),
+            answer["connections"],
+        )
+        for pid, answer in answers.items()
+    }
+    resident = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in answers)
+    return Census(workers, sum(answer["kept"] for answer in answers.values()), resident)
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir())
+
+
+def _ask(file: Path, pid: int) -> dict[str, int]:
+    file.unlink(missing_ok=True)
+    os.kill(pid, SIGNAL)
+    eventually(file.exists)
+    answer: dict[str, int] = json.loads(file.read_text())
+    return answer
+
+
+def calm(gateway: Gateway) -> Census:
+    """The census of a gateway that has nothing to do, once it has let go of its clients."""
+    return _until(gateway, lambda census: all(each.clients == 0 for each in census.workers.values()))
+
+
+def same_as(before: Census, gateway: Gateway) -> Census:
+    """The census, which must come to be as it was ``before``."""
+    census = _until(gateway, lambda census: census.workers == before.workers)
+    assert census.workers == before.workers
+    return census
+
+
+def _until(gateway: Gateway, holds: Callable[[Census], bool]) -> Census:
+    deadline = time.monotonic() + max(_CALM_SECONDS, LIMIT)
+    while not holds(census := take(gateway)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return census

@@ -1,0 +1,35 @@
+"""Whatever clients do: their queries end, others are served, and nothing is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import census
+from tests.faults.clients import MISBEHAVIOURS, misbehave
+from tests.faults.upstreams import GOOD
+from tests.gateway import Client, Gateway, message_of
+from tests.upstream.scripted import ScriptedUpstream
+
+
+@pytest.fixture(scope="module")
+def watched_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway]:
+    """A gateway that must be in the end as it was at the beginning."""
+    gateway: Gateway = start_shared_gateway(upstream.url, command=census.COMMAND, BODY_TIMEOUT_SECONDS="1")
+    for stream in [False, True] * 10:
+        assert gateway.ask(upstream.bot(GOOD).name, stream=stream).status_code == 200
+    before = census.calm(gateway)
+    yield gateway
+    census.same_as(before, gateway)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [pytest.param(Client.close, marks=pytest.mark.long), Client.reset],
+    ids=["closing", "resetting"],
+)
+@pytest.mark.parametrize("name", MISBEHAVIOURS)
+def test_nobody_else_minds(watched_gateway: Gateway, upstream: ScriptedUpstream, name: str, leave) -> None:
+    misbehave(watched_gateway, upstream, name, leave)
+    assert message_of(watched_gateway.ask(upstream.bot(GOOD).name))["content"] == "fine"
