@@ -9,8 +9,10 @@ CLIENT_GROUPS := $(basename $(notdir $(wildcard tests/clients/requirements/*.in)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
+SECONDS ?= 600
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench test test-clients test-faults test-browser screenshots check format docs lock lock-clients clean
+.PHONY: help run demo bench test test-clients test-faults test-browser soak screenshots check format docs lock lock-clients clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +40,9 @@ screenshots: $(BROWSER)/.ready ## Take the README's pictures of the panel anew
 
 test-faults: $(VENV)/.development ## Run the fault suite, with what takes long
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
+
+soak: $(VENV)/.development ## Load with faults for ten minutes (SECONDS=60: for one); flat is the goal
+	$(BIN)/python -m soak $(SECONDS)
 
 check: $(VENV)/.development ## Lint, types, import contracts, generated docs, Dockerfile
 	$(BIN)/ruff format --check .

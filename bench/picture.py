@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_STYLE = """\
+STYLE = """\
 text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: #1f2328; }
 .title { font-weight: 600; font-size: 14px; }
 .value { fill: #59636e; }
@@ -61,7 +61,7 @@ def draw(panels: Sequence[Panel], show: Callable[[float], str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top}" width="{width}" height="{top}">'
     )
     paper = f'<rect class="paper" width="{width}" height="{top}" rx="8"/>'
-    return "\n".join([head, f"<style>\n{_STYLE}\n</style>", paper, *parts, "</svg>", ""])
+    return "\n".join([head, f"<style>\n{STYLE}\n</style>", paper, *parts, "</svg>", ""])
 
 
 def _panel(panel: Panel, left: int, top: int, show: Callable[[float], str]) -> list[str]:
