@@ -56,6 +56,7 @@ class Gateway:
             "WEB_CONCURRENCY": "2",
         }
         variables = environment(**own | settings)
+        self.workers = int(variables["WEB_CONCURRENCY"])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,

@@ -58,21 +58,26 @@ def _count(folder: Path) -> int:
 
 def _ask(file: Path, pid: int) -> dict[str, int]:
     file.unlink(missing_ok=True)
-    os.kill(pid, SIGNAL)
-    eventually(file.exists)
+
+    def has_answered() -> bool:
+        os.kill(pid, SIGNAL)  # again and again: a worker that has just begun does not listen yet
+        return file.exists()
+
+    eventually(has_answered)
     answer: dict[str, int] = json.loads(file.read_text())
     return answer
 
 
 def calm(gateway: Gateway) -> Census:
-    """The census of a gateway that has nothing to do, once it has let go of its clients."""
+    """The census of a gateway that has nothing to do, once all its workers are there and without clients."""
+    eventually(lambda: len(workers_of(gateway)) == gateway.workers)
     return _until(gateway, lambda census: all(each.clients == 0 for each in census.workers.values()))
 
 
 def same_as(before: Census, gateway: Gateway) -> Census:
     """The census, which must come to be as it was ``before``."""
     census = _until(gateway, lambda census: census.workers == before.workers)
-    assert census.workers == before.workers
+    assert census.workers == before.workers, f"{before} became {census}"
     return census
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 exec(compile(Path("gunicorn.conf.py").read_text(), "gunicorn.conf.py", "exec"))
 
 _at_start = post_worker_init  # noqa: F821 - the real one's
+signal.signal(signal.SIGRTMIN, signal.SIG_IGN)  # until a worker listens
 
 
 def post_worker_init(worker):

@@ -10,7 +10,7 @@ from tests.faults import census
 from tests.faults.clients import MISBEHAVIOURS, misbehave
 from tests.faults.upstreams import GOOD
 from tests.gateway import Client, Gateway, message_of
-from tests.upstream.scripted import ScriptedUpstream
+from tests.upstream.scripted import ScriptedUpstream, begin, text, until_closed
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,20 @@ def watched_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Iterato
         assert gateway.ask(upstream.bot(GOOD).name, stream=stream).status_code == 200
     before = census.calm(gateway)
     yield gateway
+    census.same_as(before, gateway)
+
+
+def test_the_census_sees_what_is_held(upstream: ScriptedUpstream, start_gateway) -> None:
+    gateway: Gateway = start_gateway(upstream.url, command=census.COMMAND, WEB_CONCURRENCY="1")
+    assert gateway.ask(upstream.bot(GOOD).name).status_code == 200
+    before = census.calm(gateway)
+    with gateway.connect() as client:
+        client.post(upstream.bot(begin(text("word"), until_closed)).name, stream=True)
+        client.read_head()
+        (held,), (free,) = census.take(gateway).workers.values(), before.workers.values()
+        assert held.descriptors == free.descriptors + 2
+        assert held.greenlets == free.greenlets + 2
+        assert held.clients == 1
     census.same_as(before, gateway)
 
 
