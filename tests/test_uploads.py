@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -472,7 +473,8 @@ def test_others_have_their_turn_while_a_server_takes_all_at_once(
             sent.append(os.urandom(1000))
             yield sent[-1]
 
-    sender = Uploads(Settings.load({"POE_FILE_UPLOAD_URL": uploads.url}), BlockingWaiter)
+    settings = Settings.load({"POE_FILE_UPLOAD_URL": uploads.url})
+    sender = Uploads(settings, BlockingWaiter, lambda _: nullcontext())
     sender.send("a.png", "image/png", 50_000, pieces, "key")
     assert uploads.uploads[0].digest == hashlib.sha256(b"".join(sent)).hexdigest()
     assert set(turns) == set(range(51))  # between any two pieces
