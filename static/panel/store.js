@@ -187,7 +187,12 @@ export class Store extends Source {
 
   /** Set the token for fetching the list, or remove it (null). It is not kept here, so there is no undo. */
   async setToken(token) {
-    await this.#save({ ...this.#saved.config, api_token: token });
+    const save = () => this.#save({ ...this.#saved.config, api_token: token });
+    await save().catch(async (failure) => {
+      if (failure.status !== 409) throw failure;
+      await this.#reload();
+      await save();
+    });
     this.#show({ saving: "saved" });
   }
 

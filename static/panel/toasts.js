@@ -1,5 +1,5 @@
 // Short messages that come and go; a screen reader reads them out.
-import { html, useSource } from "./dom.js";
+import { html, useLayoutEffect, useRef, useSource } from "./dom.js";
 import { t } from "./i18n.js";
 import { Source } from "./source.js";
 import { Icon, IconButton } from "./widgets.js";
@@ -25,8 +25,14 @@ export class Toasts extends Source {
 
 export function ToastStack({ toasts: source }) {
   const { toasts } = useSource(source);
+  const stack = useRef();
+  useLayoutEffect(() => {
+    // What was opened last lies on top: a message must not hide behind a dialog.
+    if (stack.current.matches(":popover-open")) stack.current.hidePopover();
+    stack.current.showPopover();
+  }, [toasts]);
   return html`
-    <div class="toasts" role="status" aria-live="polite">
+    <div ref=${stack} popover="manual" class="toasts" role="status" aria-live="polite">
       ${toasts.map(({ id, text, isBad }) => html`
         <div key=${id} class=${`toast ${isBad ? "is-bad" : ""}`}>
           <${Icon} name=${isBad ? "alert" : "check"} /><p>${text}</p>

@@ -181,6 +181,15 @@ def test_changes_of_two_people_in_different_places_both_stand(panel: Panel) -> N
     assert panel.bot("o3-pro") == {"note": "theirs"}
 
 
+def test_a_message_is_not_hidden_by_a_dialog(panel: Panel) -> None:
+    panel.edit("GPT-5-mini")
+    panel.save_elsewhere(**{"o3-pro": {"note": "theirs"}})
+    panel.write("Note", "mine")
+    panel.expect_told("Both stand")
+    lies_on_top = "() => document.querySelector('.toasts').matches(':popover-open')"
+    assert panel.page.evaluate(lies_on_top)
+
+
 def test_changes_of_two_people_in_one_place_are_a_question(panel: Panel) -> None:
     panel.search("o3-pro")
     for answer, kept in {"Keep theirs": {"note": "theirs"}, "Use mine": {"enable": False}}.items():

@@ -33,6 +33,18 @@ def test_the_token_is_set_replaced_removed_and_never_shown(panel: Panel) -> None
     assert panel.config()["api_token_set"] is False
 
 
+def test_the_token_is_set_though_the_file_was_changed_elsewhere(panel: Panel) -> None:
+    panel.go("file")
+    panel.save_elsewhere(**{"o3-pro": {"note": "theirs"}})
+    panel.page.get_by_role("button", name="Set a token").click()
+    panel.page.get_by_label("API token for the list").fill(TOKEN)
+    panel.page.get_by_role("button", name="Save token").click()
+    expect(panel.page.get_by_role("button", name="Replace")).to_be_visible()
+    assert panel.bot("o3-pro") == {"note": "theirs"}
+    panel.page.get_by_role("button", name="Remove", exact=True).click()
+    expect(panel.page.get_by_role("button", name="Set a token")).to_be_visible()
+
+
 def test_an_import_shows_what_it_would_change_before_it_does(panel: Panel) -> None:
     panel.save_elsewhere(**{"o3-pro": {"note": "old"}})
     panel.go("file")
