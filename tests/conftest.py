@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.gateway import KEY, WORDS, Gateway
 from tests.redis_server import RedisServer
@@ -23,6 +24,11 @@ StartGateway = Callable[..., Gateway]
 def pytest_configure(config: pytest.Config) -> None:
     """What fastapi_poe still uses of an older pydantic is not ours to mend."""
     config.addinivalue_line("filterwarnings", "ignore::pydantic.PydanticDeprecatedSince20")
+
+
+# How fast examples are made and tried depends on what else the machine does: that decides no test.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

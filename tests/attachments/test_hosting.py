@@ -81,6 +81,11 @@ def conversation(*sources: str) -> Conversation:
     return Conversation(model="bot", messages=[Message(Role.USER, [TextPart("look"), *images])])
 
 
+def counted(counters: Counters) -> dict[str, int]:
+    """What was counted at all."""
+    return {name: total for name, total in counters.totals().items() if total}
+
+
 def urls_in(hosted: Conversation) -> list[str]:
     """The last segments of the images' URLs."""
     assert hosted.messages[0].text == "look"
@@ -94,9 +99,9 @@ def test_uploads_hits_misses_and_bytes_are_counted(
     content = os.urandom(1000)
     asked = conversation(data_url(content), "https://example.com/a.png", data_url(content))
     assert urls_in(hosting.host(asked, KEY)) == ["1", "2", "1"]
-    assert counters == Counters(uploads=2, bytes=1000, misses=2)
+    assert counted(counters) == {"uploads": 2, "bytes": 1000, "misses": 2}
     assert urls_in(hosting.host(asked, KEY)) == ["1", "2", "1"]
-    assert counters == Counters(uploads=2, bytes=1000, misses=2, hits=2)
+    assert counted(counters) == {"uploads": 2, "bytes": 1000, "misses": 2, "hits": 2}
     assert endpoint.taken == [content, "https://example.com/a.png"]
 
 
@@ -110,7 +115,7 @@ def test_a_failure_is_counted_and_not_remembered(
     assert (failed.value.param, "the moon is full" in failed.value.message) == ("[0]", True)
     endpoint.refusal = None
     assert urls_in(hosting.host(asked, KEY)) == ["1"]
-    assert counters == Counters(uploads=1, failures=1, misses=2)
+    assert counted(counters) == {"uploads": 1, "failures": 1, "misses": 2}
 
 
 def test_what_poe_takes_a_file_for_counts_where_nobody_says_more(hosting: Hosting) -> None:
