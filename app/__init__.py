@@ -28,6 +28,7 @@ from app.models.catalog import Catalog
 from app.models.listing import Listing
 from app.models.seen import Seen
 from app.models.store import Store
+from app.openapi import route
 from app.poe.client import PoeClient
 from app.poe.models import fetch
 from app.poe.uploads import Uploads
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> Flask:
         meter = Meter(settings.config_dir / "url_cache")
         sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)
         _add_panel(app, shared, sources)
+    route.install(app)
     if settings.trusted_proxies or settings.script_name:
         app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
     app.extensions |= {

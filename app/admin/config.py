@@ -20,7 +20,9 @@ from app.turns import Turns
 _BODY_LIMIT = 4 * 1024 * 1024  # bytes; the file itself is bounded by less
 
 
-class _Import(Struct):
+class Import(Struct):
+    """A text to take over. ``dry_run``: only say what it would change."""
+
     text: str
     dry_run: bool = False
 
@@ -80,7 +82,7 @@ def create_blueprint(store: Store, note_save: Callable[[], None]) -> Blueprint:
 
     @blueprint.post("/api/admin/import")
     def take_over() -> Response:
-        given = convert(_body(), _Import)
+        given = convert(_body(), Import)
         store.latest()
         preview = store.preview(given.text)
         fields = dict(preview.fields)

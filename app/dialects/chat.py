@@ -91,21 +91,42 @@ class _SchemaFormat(Struct, tag_field="type", tag="json_schema"):
     json_schema: _NamedSchema
 
 
+_STOP_LIMIT = 64  # OpenAI allows 4; each costs a look at all of the answer
+
 _Positive = Annotated[int, Meta(ge=1)]
+# Checked in words of our own; the schemas are for those who read the API's description.
+_Model = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
+_Messages = Annotated[list[_Message], Meta(extra_json_schema={"minItems": 1})]
+_Stops = Annotated[list[str], Meta(extra_json_schema={"maxItems": _STOP_LIMIT})]
+_One = Annotated[int, Meta(extra_json_schema={"const": 1})]
+_AnyTool = Annotated[
+    dict[str, Any],
+    Meta(
+        description="A function; tools of other types are left out.",
+        extra_json_schema={
+            "properties": {
+                "type": {"type": "string", "default": "function"},
+                "function": {"$ref": "#/components/schemas/Function"},
+            }
+        },
+    ),
+]
 
 
-class _Request(Struct):
-    model: str
-    messages: list[_Message]
+class Request(Struct):
+    """The body of a request. Each field that is not named here is a parameter of the bot."""
+
+    model: _Model
+    messages: _Messages
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     temperature: float | None = None
-    stop: str | list[str] | None = None
+    stop: str | _Stops | None = None
     max_tokens: _Positive | None = None
     max_completion_tokens: _Positive | None = None
-    n: int | None = None
+    n: _One | None = None
     logit_bias: dict[str, float] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[_AnyTool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     functions: list[chat_tools.Function] | None = None
@@ -114,7 +135,6 @@ class _Request(Struct):
     extra_body: dict[str, Any] | None = None
 
 
-_STOP_LIMIT = 64  # OpenAI allows 4; each costs a look at all of the answer
 _WHOLE_NUMBERS = ("n", "max_tokens", "max_completion_tokens")
 
 _ROLES = {
@@ -158,7 +178,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     """
     fields = bodies.with_whole_numbers(bodies.decode_object(body, give_turn), _WHOLE_NUMBERS)
     give_turn()
-    request = bodies.convert(fields, _Request)
+    request = bodies.convert(fields, Request)
     give_turn()
     if not request.model.strip():
         raise invalid_request("model is empty: name a bot.", "model")
@@ -187,13 +207,13 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     return ChatRequest(conversation, bool(request.stream), include_usage, offer.as_functions)
 
 
-def _offer(request: _Request) -> chat_tools.Offer:
+def _offer(request: Request) -> chat_tools.Offer:
     if request.functions and not request.tools:
         return chat_tools.offer_of_functions(request.functions, request.function_call)
     return chat_tools.offer(request.tools, request.tool_choice, parallel=request.parallel_tool_calls)
 
 
-def _response_format(request: _Request, give_turn: Callable[[], None]) -> ResponseFormat | None:
+def _response_format(request: Request, give_turn: Callable[[], None]) -> ResponseFormat | None:
     match request.response_format:
         case _SchemaFormat(named):
             path = "response_format.json_schema.schema"

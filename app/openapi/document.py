@@ -1,0 +1,163 @@
+"""Document: the operations as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.2.html)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from app.openapi import answers
+from app.openapi.operations import EVENTS, JSON, OPERATIONS, Operation
+from app.version import VERSION
+
+_COMPONENT = "#/components/schemas/{name}"
+_RULE_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+_EVERYWHERE = (400, 500, 503)
+_RETRY_AFTER = (429, 503)
+
+_ABOUT = """\
+Every Poe bot for every program that speaks OpenAI's API.
+
+Every error has the same body. What is not HTTP is refused before there is a request, in the same form: 400,
+403, 414, 417, 431 or 501. A method that a path does not have is a 405 with `Allow`, a wrong path a
+404. A GET may be a HEAD. Each field of a chat's request that is not named is a parameter of the bot.
+"""
+_STREAM = (
+    "Server-sent events. The data of each is a ChatCompletionChunk, or an Error if the answer fails on its "
+    "way; the last is [DONE]. Lines that begin with a colon are heartbeats."
+)
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A Poe API key (https://poe.com/api_key), or one of the gateway's own.",
+    },
+    "xApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same key."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "api-key", "description": "The same key."},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "ADMIN_USERNAME and ADMIN_PASSWORD. Ten wrong tries a minute, then 429.",
+    },
+}
+_HEADERS = {
+    "RequestId": {
+        "description": "The request's id, as the log has it: the client's, or a new one.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {
+        "description": "The version of what is answered.",
+        "schema": {"type": "string"},
+    },
+    "RetryAfter": {
+        "description": "Seconds after which another try makes sense, where that is known.",
+        "schema": {"type": "string"},
+    },
+    "Authenticate": {
+        "description": "On the panel and its API: that basic authentication is asked for.",
+        "schema": {"type": "string"},
+    },
+}
+_NAMES = {"RequestId": "x-request-id", "RetryAfter": "Retry-After", "Authenticate": "WWW-Authenticate"}
+
+
+def build(rules: Collection[str]) -> dict[str, Any]:
+    """The document of those operations that are served: ``rules`` are the paths as werkzeug writes them."""
+    served = {path_of(rule) for rule in rules}
+    names, schemas = _schemas(OPERATIONS)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        for number, path in enumerate(operation.paths):
+            if path in served:
+                paths.setdefault(path, {})[operation.method] = _operation(operation, number, names)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "poe2openai",
+            "version": VERSION,
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": _SCHEMES, "headers": _HEADERS},
+    }
+
+
+def path_of(rule: str) -> str:
+    """A rule of werkzeug's as OpenAPI writes it: ``/models/<path:id>`` is ``/models/{id}``."""
+    return _RULE_VARIABLE.sub(r"{\1}", rule)
+
+
+def _operation(operation: Operation, number: int, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    """``number``: which of its paths this is, for an id belongs to one alone."""
+    described: dict[str, Any] = {
+        "operationId": operation.id if not number else f"{operation.id}{number + 1}",
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "security": [{scheme: []} for scheme in operation.schemes],
+        "responses": _responses(operation, schemas),
+    }
+    if operation.parameters:
+        described["parameters"] = operation.parameters
+    if operation.body:
+        content = {JSON: {"schema": schemas[operation.body]}}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
+
+
+def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    content = {kind: _content(kind, form, schemas) for kind, form in operation.answers.items()}
+    responses = {
+        "200": {
+            "description": "The answer.",
+            "headers": _headers("RequestId", *operation.headers),
+            "content": content,
+        }
+    }
+    error = {JSON: {"schema": schemas[answers.Error]}}
+    for status in sorted({*_EVERYWHERE, *operation.errors}):
+        names = ["RetryAfter"] if status in _RETRY_AFTER else []
+        names += ["Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
+        responses[str(status)] = {
+            "description": f"{HTTPStatus(status).phrase}.",
+            "headers": _headers("RequestId", *names),
+            "content": error,
+        }
+    return responses
+
+
+def _content(kind: str, form: Any, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    if kind == EVENTS:
+        return {"schema": {"type": "string", "description": _STREAM}}
+    found = [schemas[each] for each in _alternatives(form)]
+    return {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
+
+
+def _alternatives(form: Any) -> tuple[Any, ...]:
+    return form if isinstance(form, tuple) else (form,)
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {_NAMES.get(name, name): {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _schemas(operations: Iterable[Operation]) -> tuple[Mapping[Any, Any], dict[str, Any]]:
+    """The schema of each type that ``operations`` name, and the components to which they refer."""
+    forms: dict[Any, None] = {answers.Error: None}
+    for operation in operations:
+        forms |= {form: None for each in operation.answers.values() for form in _alternatives(each)}
+        forms |= {operation.body: None} if operation.body else {}
+    types: Sequence[Any] = list(forms)
+    schemas, components = msgspec.json.schema_components(types, ref_template=_COMPONENT)
+    return dict(zip(types, map(_public, schemas), strict=True)), _public(components)
+
+
+def _public(schema: Any) -> Any:
+    """``schema`` with the types' names as others see them: without the underscore of what is private."""
+    text = msgspec.json.encode(schema).decode()
+    text = re.sub(r'"_(?=[A-Z]\w*":)', '"', text)
+    text = re.sub(r'(?<="title":")_(?=[A-Z])', "", text)
+    return msgspec.json.decode(text.replace("#/components/schemas/_", "#/components/schemas/"))
