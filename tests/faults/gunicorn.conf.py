@@ -1,12 +1,14 @@
 """The real configuration, with workers that write down what they hold when they get ``census.SIGNAL``."""
 
 import gc
+import itertools
 import json
 import signal
 from pathlib import Path
 
 exec(compile(Path("gunicorn.conf.py").read_text(), "gunicorn.conf.py", "exec"))
 
+_numbers = itertools.count()
 _at_start = post_worker_init  # noqa: F821 - the real one's
 signal.signal(signal.SIGRTMIN, signal.SIG_IGN)  # until a worker listens
 
@@ -28,6 +30,6 @@ def _write(worker, folder: Path) -> None:
         "kept": sum(map(len, pools)),
         "connections": len(worker._connections),
     }
-    file = folder / f".census-{worker.pid}"
-    file.with_suffix(".new").write_text(json.dumps(census))
-    file.with_suffix(".new").rename(file)
+    new = folder / f".census-{worker.pid}-{next(_numbers)}"  # a signal may come in the middle of another one
+    new.write_text(json.dumps(census))
+    new.rename(folder / f".census-{worker.pid}")

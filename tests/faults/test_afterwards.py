@@ -56,8 +56,8 @@ def test_nothing_is_left_behind(upstream: ScriptedUpstream, start_gateway, count
     gateway: Gateway = start_gateway(
         upstream.url,
         command=census.COMMAND,
-        FIRST_BYTE_TIMEOUT_SECONDS="1",
-        IDLE_TIMEOUT_SECONDS="1",
+        FIRST_BYTE_TIMEOUT_SECONDS="4",
+        IDLE_TIMEOUT_SECONDS="4",
         BODY_TIMEOUT_SECONDS="1",
         LOG_LEVEL="info",
     )

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.faults import census
-from tests.faults.upstreams import FAULTS, FINE, GOOD
+from tests.faults.upstreams import FAULTS, GOOD
 from tests.gateway import Gateway, content_of, events_in, message_of
 from tests.test_errors import told
 from tests.test_timeouts import stalling
@@ -22,11 +22,19 @@ STREAMS = [False, pytest.param(True, marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module")
-def watched_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway]:
-    """A gateway that gives up soon, and must be in the end as it was at the beginning."""
-    gateway: Gateway = start_shared_gateway(
-        upstream.url, command=census.COMMAND, FIRST_BYTE_TIMEOUT_SECONDS="0.5", IDLE_TIMEOUT_SECONDS="0.5"
-    )
+def patient_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway]:
+    """A gateway that must be in the end as it was at the beginning."""
+    yield from watched(upstream, start_shared_gateway(upstream.url, command=census.COMMAND))
+
+
+@pytest.fixture(scope="module")
+def hurried_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway]:
+    """One that gives up soon."""
+    timeouts = {"FIRST_BYTE_TIMEOUT_SECONDS": "0.5", "IDLE_TIMEOUT_SECONDS": "0.5"}
+    yield from watched(upstream, start_shared_gateway(upstream.url, command=census.COMMAND, **timeouts))
+
+
+def watched(upstream: ScriptedUpstream, gateway: Gateway) -> Iterator[Gateway]:
     for stream in [False, True] * 10:
         assert gateway.ask(upstream.bot(GOOD).name, stream=stream).status_code == 200
     before = census.calm(gateway)
@@ -51,14 +59,29 @@ def end_of(response: httpx.Response, stream: bool) -> str:
     return content_of(events)
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("name", FAULTS)
-def test_it_ends_clearly(
-    watched_gateway: Gateway, upstream: ScriptedUpstream, name: str, stream: bool
-) -> None:
+def check(gateway: Gateway, upstream: ScriptedUpstream, name: str, stream: bool) -> None:
+    """The fault has its end."""
     bot = upstream.bot(FAULTS[name].script)
-    assert end_of(watched_gateway.ask(bot.name, stream=stream), stream) == FAULTS[name].end
-    assert end_of(watched_gateway.ask(upstream.bot(GOOD).name, stream=stream), stream) == FINE
+    assert end_of(gateway.ask(bot.name, stream=stream), stream) == FAULTS[name].end
+
+
+STALLS = [name for name, fault in FAULTS.items() if _STATUSES.get(fault.end) == 504]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in STALLS])
+def test_a_fault_ends_clearly(
+    patient_gateway: Gateway, upstream: ScriptedUpstream, name: str, stream: bool
+) -> None:
+    check(patient_gateway, upstream, name, stream)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("name", STALLS)
+def test_a_stall_is_a_504(
+    hurried_gateway: Gateway, upstream: ScriptedUpstream, name: str, stream: bool
+) -> None:
+    check(hurried_gateway, upstream, name, stream)
 
 
 def says_garbage(client: socket.socket) -> None:
