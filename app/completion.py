@@ -75,9 +75,10 @@ class Completions:
         """Upload attachments, ask ``bot``, and yield what it answers, a batch for each read that brought any.
 
         ``way`` is how tools get to the bot. The last batch ends with ``Finish`` or ``Failure``;
-        nothing is raised for what Poe does. After it the iterator tidies up its connection. Closing
-        it closes the query.
+        nothing is raised for what Poe does, but ``ApiError`` at once if no bot can have this name.
+        After it the iterator tidies up its connection. Closing it closes the query.
         """
+        segment = query.path_segment(bot)  # before anything is uploaded for a bot that cannot be
         try:
             conversation = self._hosting.host(conversation, key)  # and let go of what was uploaded
         except ApiError as refused:
@@ -85,7 +86,7 @@ class Completions:
             return
 
         def ask(conversation: Conversation) -> rounds.Answer:
-            return self._ask(conversation, bot, key, trace, way)
+            return self._ask(conversation, bot, segment, key, trace, way)
 
         make_judge = _judge(conversation, way)
         if make_judge is not None:
@@ -94,16 +95,16 @@ class Completions:
             yield from ask(conversation)
 
     def _ask(
-        self, asked: Conversation, bot: str, key: str, trace: Trace, way: Way
+        self, asked: Conversation, bot: str, segment: str, key: str, trace: Trace, way: Way
     ) -> Generator[Sequence[Delta], None, None]:
-        """One round: a query, and its answer."""
+        """One round: a query to the bot at ``segment``, and its answer."""
         trace.rounds += 1
         turns = Turns()
         conversation = ways.prepare(asked, way, turns.give)
         if not _must_call(asked, way):
             conversation = prompt.prepare(conversation, may_call=bool(ways.offered(asked, way)))
         turns.give()
-        segment, body = query.path_segment(bot), query.encode(conversation, turns.give)
+        body = query.encode(conversation, turns.give)
         turns.give()
         for attempt in (1, 2):
             trace.attempts = attempt

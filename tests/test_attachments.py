@@ -596,6 +596,17 @@ def test_there_is_a_bound_on_attachments(
     told(gateway.ask("Echo", parts), 400, "too_many_attachments")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["..", "x" * 256])
+def test_nothing_is_uploaded_for_a_name_that_no_bot_can_have(
+    hosting: Gateway, uploads: UploadServer, name: str, stream: bool
+) -> None:
+    response = hosting.ask(name, [image(data_url(PNG))], stream=stream)
+    assert response.status_code in (400, 404)
+    assert response.json()["error"]["param"] == "model"
+    assert uploads.uploads == []
+
+
 # The cache on disk.
 
 
