@@ -187,6 +187,7 @@ class ToolCalls:
             self.is_over = True
             return position
         end = self._prose.enter(text, position, is_line_start=self._margin.is_line_start)
+        end = self._prose.skip(text, end)
         self._out.say(self._margin.feed(text[position:end]))
         return end
 

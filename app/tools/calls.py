@@ -26,11 +26,14 @@ from app.tools.tags import (
     space_end,
     with_prefix_of,
 )
-from app.tools.values import property_names
 
 _PARAMETER = "parameter"
 _WRAPPERS = 4  # closing tags of wrappers at the end of a text
 _LAST_SIZE = 9000  # more than all that may close a call, and the white space between
+# Closing tags and a fence, the last of which may be begun, up to the end: all that there is of a last value.
+_MAY_BE_LAST = re.compile(
+    r"(?:</[^\s<>/]{0,160}+\s{0,64}+>\s{0,1024}+){0,6}+(?:</?|</[^\s<>/]{1,160}+\s{0,64}+|`{1,32}\s{0,1024}+)?\Z"
+)
 _LAST_FENCE = re.compile(r"`{1,32}\s{0,1024}\Z")
 
 
@@ -45,13 +48,17 @@ class Parameter(Struct, frozen=True):
 
 
 class Call:
-    """One call, and how it is written. ``around`` names the closing tags that may follow its own."""
+    """One call, and how it is written.
 
-    def __init__(self, tool: Tool, tag: Tag, around: frozenset[str]) -> None:
+    ``keys`` are the parameters that the tool's schema names, ``around`` the closing tags that may follow
+    the call's own.
+    """
+
+    def __init__(self, tool: Tool, keys: frozenset[str], tag: Tag, around: frozenset[str]) -> None:
         self.tool = tool
         self._closing = with_prefix_of(tag.name, tag.kind)
         self._around = around
-        self._names = property_names(tool.parameters)
+        self._names = keys
         self._is_keyed: bool | None = None  # None: no parameter yet
         self._is_named_by_tool = tag.kind == tool.name
         self._given: set[str] = set()
@@ -100,7 +107,9 @@ class Call:
 
     def is_last(self, text: str, position: int) -> bool:
         """Whether all that has come is what closes value, call and wrappers: the text may be at its end."""
-        if len(text) - position > _LAST_SIZE or closing_tag(text, position, self._ends) is None:
+        if len(text) - position > _LAST_SIZE or not _MAY_BE_LAST.match(text, position):
+            return False
+        if closing_tag(text, position, self._ends) is None:
             return False
         for names in (self._value_closing, self._closing, *[self._around] * _WRAPPERS):
             end = closing_tag(text, position, names)

@@ -32,6 +32,7 @@ from app.tools.tags import (
     space_end,
     with_prefix_of,
 )
+from app.tools.values import property_names
 
 WRAPPERS = frozenset(("tool_call", "tool_calls", "function_call", "function_calls"))
 _CALLS = frozenset(("invoke", "tool", "function", "tool_call"))
@@ -55,6 +56,12 @@ class Around(Struct, frozen=True):
     @property
     def is_any(self) -> bool:
         return self.is_wrapped or self.is_fenced
+
+    def wrapped(self, closing: frozenset[str]) -> Around:
+        """With a wrapper more, after which ``closing`` may close all of them."""
+        if self.is_wrapped and closing is self.closing:
+            return self
+        return Around(is_wrapped=True, is_fenced=self.is_fenced, closing=closing)
 
 
 class TagOpening(Struct, frozen=True):
@@ -121,6 +128,7 @@ class Openings:
 
     def __init__(self, tools: Mapping[str, Tool]) -> None:
         self._tools = tools
+        self._keys = {name: property_names(tool.parameters) for name, tool in tools.items()}
         self._kinds = WRAPPERS | _CALLS | tools.keys()
 
     def read(
@@ -162,13 +170,12 @@ class Openings:
             info = (begun[1] or "").lower() if begun else "?"
             return UNDECIDED if any(each.startswith(info) for each in _FENCES) else None
         if plain := _PLAIN.match(text, position):
-            entered = Around(is_wrapped=True, is_fenced=around.is_fenced, closing=around.closing | WRAPPERS)
-            return entered, plain.end()
+            return around.wrapped(around.closing), plain.end()
         tag = opening_tag(text, position, WRAPPERS)
         if not isinstance(tag, Tag) or tag.value is not None or tag.is_empty:
             return None
         closing = around.closing | with_prefix_of(tag.name, tag.kind)
-        return Around(is_wrapped=True, is_fenced=around.is_fenced, closing=closing), space_end(text, tag.end)
+        return around.wrapped(closing), space_end(text, tag.end)
 
     def _tagged(
         self, text: str, tag: Tag, around: Around, *, is_alone: bool, is_last: bool
@@ -181,7 +188,7 @@ class Openings:
         tool = self._tools.get(tag.kind if tag.value is None else tag.value)
         if tool is None or (tag.value is not None and tag.kind not in _CALLS):
             return None
-        call = Call(tool, tag, around.closing)
+        call = Call(tool, self._keys[tool.name], tag, around.closing)
         if tag.is_empty:
             is_call = is_alone or not is_named_by_tool
             return TagOpening(call, around, is_over=True, end=tag.end) if is_call else None

@@ -134,15 +134,18 @@ class Margin:
 
     def feed(self, text: str) -> str:
         """What of the text goes on."""
-        end = len(text.rstrip())
-        if end:
-            text = "".join([*self._held, text])
-            end = len(text.rstrip())
-            self._held.clear()
+        if not text or text.isspace():
+            if self.is_line_start:
+                self._held.append(text)
+                return ""
+        else:
+            if self._held:
+                text = "".join([*self._held, text])
+                self._held.clear()
             self._has_said = True
-        elif self.is_line_start:
-            self._held.append(text)
-            return ""
+            if not text[-1].isspace():
+                return text
+        end = len(text.rstrip())
         line_end = _LINE_END.search(text, end)
         if line_end is None:
             return text

@@ -109,10 +109,10 @@ class CallReader:
 
     def _read_value(self, text: str, position: int) -> int:
         sign = _SIGN.search(text, position)
+        while sign is not None and (end := self._call.value_end(text, sign.start())) is None:
+            sign = _SIGN.search(text, sign.end())
         place = self._pass(text, position, sign)
-        if sign is None or place > position:
-            return place
-        return self._end_at(self._call.value_end(text, place), text, place, "<")
+        return place if sign is None else self._end_at(end, text, place, "<")
 
     def _read_verbatim(self, text: str, position: int) -> int:
         """CDATA: ends only with its own sign before the value's end."""

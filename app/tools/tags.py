@@ -43,7 +43,7 @@ _OPENING_BEGUN = re.compile(
 )
 _CLOSING = re.compile(rf"</([^\s<>/]{{0,160}}+)({_BLANKS})(>?)")
 _ATTRIBUTES_IN_TAG = re.compile(_ATTRIBUTE)
-_TAG_NAME = re.compile(_NAME)
+_TAG_NAME = re.compile(rf"<({_NAME})")
 _PREFIX = re.compile(r"[^\W\d][\w.-]{0,31}")
 _SPACE = re.compile(r"\s{0,1024}")
 
@@ -65,13 +65,18 @@ class Tag(Struct, frozen=True):
 
 def opening_tag(text: str, position: int, kinds: Collection[str] | None) -> Tag | Undecided | None:
     """The opening tag at ``position`` if it is one of ``kinds``; of any if that is ``None``."""
-    found = _OPENING.match(text, position)
-    if found is None:
-        return UNDECIDED if _may_open(text, position, kinds) else None
-    name = found[1]
+    begun = _TAG_NAME.match(text, position)
+    if begun is None:
+        return UNDECIDED if text.startswith("<", position) and position + 1 == len(text) else None
+    name = begun[1]
+    if begun.end() == len(text):
+        return UNDECIDED if _may_become(name, kinds) else None
     kind = _kind(name, kinds)
     if kind is None:
         return None
+    found = _OPENING.match(text, position)
+    if found is None:
+        return UNDECIDED if _OPENING_BEGUN.match(text, position) else None
     return Tag(name, kind, _value(found[2], found[3]), found[4] == "/", found.end())
 
 
@@ -107,21 +112,14 @@ def _kind(name: str, kinds: Collection[str] | None) -> str | None:
     return local if colon and _PREFIX.fullmatch(prefix) and local in kinds else None
 
 
-def _may_open(text: str, position: int, kinds: Collection[str] | None) -> bool:
-    """Whether the end of ``text`` leaves a tag open that may become one of ``kinds``."""
-    if text.startswith("<", position) and position + 1 == len(text):
+def _may_become(begun: str, kinds: Collection[str] | None) -> bool:
+    """Whether a name that begins so may be one of ``kinds``, perhaps with a prefix."""
+    if kinds is None:
         return True
-    if not _OPENING_BEGUN.match(text, position):
-        return False
-    name = _TAG_NAME.match(text, position + 1)
-    if name is None or kinds is None:
-        return name is not None
-    if name.end() < len(text):
-        return _kind(name[0], kinds) is not None
-    prefix, colon, local = name[0].partition(":")
+    prefix, colon, local = begun.partition(":")
     if not _PREFIX.fullmatch(prefix):
-        return any(each.startswith(name[0]) for each in kinds)
-    return not colon or any(each.startswith((local, name[0])) for each in kinds)
+        return any(each.startswith(begun) for each in kinds)
+    return not colon or any(each.startswith((local, begun)) for each in kinds)
 
 
 def _value(behind_name: str | None, attributes: str) -> str | None:
