@@ -28,6 +28,7 @@ from demo.bots import BOTS, create_poe
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 60
 _STOP_SECONDS = 10
+_LOOK_SECONDS = 0.05
 _LOOPBACK = "127.0.0.1"
 # What the demo has otherwise than the gateway; the environment has the last word.
 _DEFAULTS = {
@@ -47,30 +48,34 @@ _LOOK = [
 ]
 
 
-class _Stopped(BaseException):
-    """Ctrl-C, or the like."""
+class _Stop:
+    """Notes that Ctrl-C, or the like, has come. Whoever waits looks at it from time to time.
+
+    A handler that raises would not do: what a system call waits for without end stays unfinished if the
+    signal comes just before it, and what is begun there may never be tidied up.
+    """
+
+    is_asked = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        self.is_asked = True
 
 
 def main() -> None:
     """Run until Ctrl-C, or until the gateway ends by itself."""
+    stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     settings = _DEFAULTS | {name: value for name, value in os.environ.items() if value}
     if _is_taken(settings):
         sys.exit(f"demo: port {settings['PORT']} is taken. Another: PORT=18080 make demo")
-    code = 0
-    with contextlib.suppress(_Stopped), serve_bots() as poe_url, _gateway(settings, poe_url) as gateway:
-        if _is_ready(gateway, settings):
+    with serve_bots() as poe_url, _gateway(settings, poe_url) as gateway:
+        if _is_ready(gateway, settings, stop):
             print(_guide(f"http://{_host(settings)}:{settings['PORT']}", poe_url, settings), flush=True)
-        code = gateway.wait()
+        while gateway.poll() is None and not stop.is_asked:
+            time.sleep(_LOOK_SECONDS)
+        code = gateway.poll() or 0
     sys.exit(code)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """The first signal ends the waiting; further ones cannot disturb the tidying."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise _Stopped
 
 
 def _is_taken(settings: Mapping[str, str]) -> bool:
@@ -128,16 +133,16 @@ def _host(settings: Mapping[str, str]) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _is_ready(gateway: subprocess.Popen[bytes], settings: Mapping[str, str]) -> bool:
-    """Wait for the gateway; false if it has ended, after saying why itself."""
+def _is_ready(gateway: subprocess.Popen[bytes], settings: Mapping[str, str], stop: _Stop) -> bool:
+    """Wait for the gateway; false if it has ended, after saying why itself, or is to stop."""
     deadline = time.monotonic() + _START_SECONDS
-    while gateway.poll() is None and time.monotonic() < deadline:
+    while gateway.poll() is None and not stop.is_asked and time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection(f"{_host(settings)}:{settings['PORT']}", timeout=1)
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
                 return True
-        time.sleep(0.05)
+        time.sleep(_LOOK_SECONDS)
     return False
 
 

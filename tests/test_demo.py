@@ -297,6 +297,20 @@ def test_it_stops_both_and_leaves_nothing(how: str) -> None:
             demo.close()
 
 
+def test_a_stop_while_it_starts_leaves_nothing() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        demo = Demo(Path(folder))
+        try:
+            eventually(lambda: list(demo.folder.iterdir()))
+            demo.process.send_signal(signal.SIGTERM)
+            assert demo.process.wait(LIMIT) == 0
+            assert list(demo.folder.iterdir()) == []
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", demo.port), timeout=1).close()
+        finally:
+            demo.close()
+
+
 def test_a_port_that_is_taken_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryDirectory() as folder:
         demo = Demo(Path(folder), PORT=str(listener.getsockname()[1]))
