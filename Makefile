@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench test test-clients test-faults test-browser soak screenshots check format docs lock lock-clients clean
+.PHONY: help run demo bench test test-clients test-faults test-browser soak screenshots check audit format docs lock lock-clients clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,15 +50,20 @@ check: $(VENV)/.development ## Lint, types, import contracts, generated docs, Do
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	PYTHONPATH=. $(BIN)/python -m scripts.configuration
-	git diff --exit-code -- docs/configuration.md
+	PYTHONPATH=. $(BIN)/python -m scripts.licences
+	git diff --exit-code -- docs/configuration.md docs/licences.md
 	$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.development ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.development ## Write docs/configuration.md from the settings
+audit: $(VENV)/.development ## Look for known vulnerabilities in what is locked, where a service answers
+	@$(BIN)/python -m scripts.audit
+
+docs: $(VENV)/.development ## Write docs/configuration.md and docs/licences.md
 	PYTHONPATH=. $(BIN)/python -m scripts.configuration
+	PYTHONPATH=. $(BIN)/python -m scripts.licences
 
 lock: $(VENV)/.development ## Lock the newest versions, with hashes, for Python 3.11 to 3.13
 	$(COMPILE) --custom-compile-command 'make lock' requirements.in -o requirements.txt

@@ -17,6 +17,10 @@ from scripts import configuration
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
+# What has commands of the Makefile in it.
+RUNNERS = [*PAGES, ROOT / ".ci" / "run", *ROOT.glob(".github/workflows/*.yml")]
+
+_COMMAND = re.compile(r"(?:^|[`:;] ?|[A-Z]+=\S+ )\s*make ([a-z][a-z-]*)", re.MULTILINE)
 _FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
@@ -75,6 +79,14 @@ def test_every_relative_link_leads_somewhere(path: Path) -> None:
 
 def test_the_pages_have_links_to_check() -> None:
     assert "docs/api.md" in relative_links(ROOT / "README.md")
+
+
+def test_the_commands_that_are_named_exist_and_all_of_them_are_named() -> None:
+    commands = set(re.findall(r"^([a-z-]+):.*## ", page("Makefile"), re.MULTILINE))
+    named = {path.name: set(_COMMAND.findall(path.read_text(encoding="utf-8"))) for path in RUNNERS}
+    assert set().union(*named.values()) <= commands
+    assert named["CONTRIBUTING.md"] >= commands - {"help"}
+    assert {"check", "test"} <= named["run"] & named["checks.yml"]
 
 
 def test_every_request_field_stands_in_the_table_of_fields() -> None:

@@ -1,0 +1,55 @@
+"""Looks for known vulnerabilities in what is locked; where the service cannot be reached, says only that."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_COMMAND = [
+    "tool",
+    "run",
+    "pip-audit",
+    "--requirement",
+    "requirements.txt",
+    "--require-hashes",
+    "--disable-pip",
+]
+_REPORT = ["--progress-spinner", "off", "--format", "json"]
+
+
+def main() -> int:
+    """1: something is known. 0: nothing is, or nobody could be asked, and then the last line says so."""
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
+    done = subprocess.run([uv, *_COMMAND, *_REPORT], cwd=ROOT, capture_output=True, text=True, check=False)
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        reason = (done.stderr.strip() or "no answer").splitlines()[-1]
+        print(f"NOT AUDITED: pip-audit had no report to give. It says: {reason[:300]}")
+        return 0
+    packages = report["dependencies"]
+    found = [line for package in packages for line in findings(package)]
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    print(
+        "\n".join([*found, f"Known vulnerabilities in {len(packages) - len(unknown)} packages: {len(found)}"])
+    )
+    if unknown:
+        print(f"NOT AUDITED, for the service does not answer about them: {', '.join(unknown)}")
+    return 1 if found else 0
+
+
+def findings(package: dict[str, object]) -> list[str]:
+    """A line for each vulnerability that is known in ``package``, as pip-audit reports it."""
+    vulnerabilities = package.get("vulns")
+    if not isinstance(vulnerabilities, list):
+        return []
+    return [
+        f"{package['name']} {package['version']}: {each['id']}, mended in {each['fix_versions'] or 'none'}"
+        for each in vulnerabilities
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
