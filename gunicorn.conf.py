@@ -11,13 +11,27 @@ monkey.patch_all()
 import gc  # noqa: E402
 import math  # noqa: E402
 import os  # noqa: E402
+import secrets  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
+import tempfile  # noqa: E402
 from functools import partial  # noqa: E402
+from itertools import count  # noqa: E402
 from pathlib import Path  # noqa: E402
+from shutil import rmtree  # noqa: E402
 
 from gunicorn.arbiter import Arbiter  # noqa: E402
 from gunicorn.workers.base import Worker  # noqa: E402
+
+# Memory, which does not stall as a disk may, where there is a place for it.
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+_OWN = f"/poe2openai-{os.getpid()}-"  # a reload stays with its folder
+# Where the workers count, each in files of its own; prometheus_client looks for it when it is imported.
+if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
+    _FOLDER = f"{_MEMORY or tempfile.gettempdir()}{_OWN}{secrets.token_hex(8)}"
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _FOLDER
+
+from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
 from app import descriptors, logs  # noqa: E402
 from app.server import is_retiring  # noqa: E402
@@ -31,7 +45,8 @@ except SettingsError as error:
 wsgi_app = "wsgi:app"
 # The tokenizer's tables are loaded once and shared by all workers.
 preload_app = True
-bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
+_host = f"[{settings.host}]" if ":" in settings.host else settings.host
+bind = [f"{_host}:{port}" for port in (settings.port, settings.metrics_port) if port]
 workers = settings.workers
 worker_class = "app.server.GatewayWorker"
 logger_class = "app.server.ServerLog"
@@ -52,8 +67,8 @@ graceful_timeout = math.ceil(settings.drain_seconds + settings.graceful_timeout)
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
-# Heartbeat files: a disk may stall, memory does not.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Heartbeat files.
+worker_tmp_dir = _MEMORY
 control_socket_disable = True
 loglevel = "warning" if settings.log_level == "warn" else settings.log_level
 logconfig_dict = logs.configuration(settings.log_level)
@@ -78,8 +93,12 @@ def on_starting(server: Arbiter) -> None:
         )
 
 
-def child_exit(server: Arbiter, _worker: Worker) -> None:
-    """As many workers as are set, and beside them those that come to their end (see ``app/server.py``)."""
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Have as many workers as are set, and beside them those that come to their end (see ``app/server.py``).
+
+    In one that has ended nothing is under way. What it has counted stays.
+    """
+    mark_process_dead(worker.number)
     retiring = sum(is_retiring(worker) for worker in server.WORKERS.values())
     server.num_workers = server.cfg.workers + retiring
 
@@ -99,7 +118,24 @@ os.register_at_fork(
 )
 
 
-def pre_fork(_server: Arbiter, _worker: Worker) -> None:
+def when_ready(_server: Arbiter) -> None:
+    """Have a place to count."""
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(mode=0o700)
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Take the counts along."""
+    rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Give the worker the first number that none has, and the collector a rest."""
+    taken = {other.number for other in server.WORKERS.values()}
+    worker.number = next(number for number in count() if number not in taken)
+    _spare_collector()
+
+
+def _spare_collector() -> None:
     """Spare the workers' collector: it stops everything for as long as it looks at thousands of streams.
 
     What all workers share it never looks at, which would also copy its pages. Hardly anything is left
@@ -118,4 +154,5 @@ def post_fork(_server: Arbiter, _worker: Worker) -> None:
 def post_worker_init(worker: Worker) -> None:
     """Count apart; have models.yaml and the list of bots at hand before the first request needs them."""
     worker.wsgi.extensions["counters"].take_row(worker.age)
+    worker.wsgi.extensions["metrics"].take_number(worker.number)
     worker.wsgi.extensions["catalog"].prepare()

@@ -14,6 +14,7 @@ from flask import Flask
 from app.admin import access, assets, bots, config, headers, page, state
 from app.admission import Admission
 from app.api import chat, health, models, requests
+from app.api import metrics as metrics_api
 from app.api.access import Access
 from app.attachments.cache import FileUploadCache, UploadCache
 from app.attachments.counters import Counters
@@ -22,8 +23,10 @@ from app.attachments.redis_cache import RedisUploadCache
 from app.attachments.usage import Meter
 from app.completion import Completions
 from app.coordination import Coordination
+from app.coordination.counts import Counts
 from app.keys.file import KeyFile
 from app.lifecycle import Lifecycle
+from app.metrics import Metrics
 from app.models.catalog import Catalog
 from app.models.listing import Listing
 from app.models.seen import Seen
@@ -61,17 +64,21 @@ def create_app(settings: Settings) -> Flask:
     keys = KeyFile(settings.access_keys) if settings.access_keys else None
     lifecycle = Lifecycle()
     admission = Admission(settings.max_concurrent, settings.max_queue)
-    requests.install(app)
+    metrics = Metrics(counters.totals, lambda: admission.waiting + completions.waiting)
+    requests.install(app, metrics)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     clients = Access(settings.poe_api_key, keys)
     app.register_blueprint(
         chat.create_blueprint(completions, clients, catalog, admission, lifecycle, settings)
     )
+    tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
+    guard = access.Access(settings.admin_username, settings.admin_password, tries)
+    _add_metrics(app, metrics, guard, tries, settings)
     if settings.admin_password:
         meter = Meter(settings.config_dir / "url_cache")
         sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)
-        _add_panel(app, shared, sources)
+        _add_panel(app, guard, sources)
     route.install(app)
     if settings.trusted_proxies or settings.script_name:
         app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
@@ -79,8 +86,9 @@ def create_app(settings: Settings) -> Flask:
         "catalog": catalog,
         "counters": counters,
         "lifecycle": lifecycle,
+        "metrics": metrics,
         "listing": listing,
-        "looks": [each.look for each in (catalog, keys) if each],
+        "looks": [each.look for each in (catalog, keys, metrics) if each],
         "settings": settings,
         "store": store,
         "upstreams": [client, uploads],
@@ -98,11 +106,9 @@ def _listing(client: PoeClient, shared: Coordination, settings: Settings) -> Lis
     )
 
 
-def _add_panel(app: Flask, shared: Coordination, sources: state.Sources) -> None:
+def _add_panel(app: Flask, guard: access.Access, sources: state.Sources) -> None:
     """Every blueprint of the panel but its assets asks for the password."""
     settings, store, listing = sources.settings, sources.store, sources.listing
-    tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
-    guard = access.Access(settings.admin_username, settings.admin_password, tries)
     static = assets.Assets(_ROOT / "static")
     seen = Seen(settings.config_dir / ".models.seen.json")
     app.register_blueprint(assets.create_blueprint(static))
@@ -115,6 +121,19 @@ def _add_panel(app: Flask, shared: Coordination, sources: state.Sources) -> None
         blueprint.before_request(guard.check)
         blueprint.after_request(headers.secure)
         app.register_blueprint(blueprint)
+
+
+def _add_metrics(
+    app: Flask, metrics: Metrics, guard: access.Access, tries: Counts, settings: Settings
+) -> None:
+    """Behind their token, on their port, or behind the panel's password; without any of these nowhere."""
+    token, port = settings.metrics_token, settings.metrics_port
+    if not (token or port or settings.admin_password):
+        return
+    check = access.TokenAccess(token, tries).check if token else None if port else guard.check
+    app.register_blueprint(metrics_api.create_blueprint(metrics, check))
+    if port:
+        metrics_api.keep_apart(app, port)
 
 
 def _hosting(uploads: Uploads, shared: Coordination, counters: Counters, settings: Settings) -> Hosting:

@@ -27,6 +27,11 @@ class Admission:
         self._room = concurrent + queue
         self._waiting: OrderedDict[Event, None] = OrderedDict()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
     def enter(self) -> None:
         """Take a request in. Raises ``ApiError`` (503) if there is no room for it."""
         if self._room <= 0:

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from app import errors, rounds
 from app.answer.deltas import Delta, Failure, Finish
@@ -42,17 +43,27 @@ _DRAIN_SECONDS = 1.0
 class Trace:
     """What a completion did, for the log; ``headers`` are Poe's that the client should see.
 
-    ``attempts`` are those of the last of its ``rounds``.
+    ``attempts`` are those of the last of its ``rounds``. ``errors``: the codes of what Poe failed in, also
+    of what was tried again; ``waits``: how long each query waited for its slot, in seconds.
     """
 
     rounds: int = 0
     attempts: int = 0
     broken_events: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def note(self, error: ApiError) -> None:
+        """Poe has failed."""
+        self.errors.append(error.code or error.type)
 
 
 class Completions:
-    """Runs completions against one Poe. ``has_own_key``: the key is not the client's, who cannot mend it."""
+    """Runs completions against one Poe. ``has_own_key``: the key is not the client's, who cannot mend it.
+
+    ``waiting``: how many of them wait for RATE_LIMIT_MS.
+    """
 
     def __init__(
         self,
@@ -68,6 +79,7 @@ class Completions:
         self._slots = slots
         self._tokenizer = tokenizer
         self._has_own_key = has_own_key
+        self.waiting = 0
 
     def run(
         self, conversation: Conversation, bot: str, key: str, trace: Trace, way: Way
@@ -109,32 +121,39 @@ class Completions:
         for attempt in (1, 2):
             trace.attempts = attempt
             try:
-                with self._poe.ask(segment, body, key, self._wait_for_slot) as answer:
+                with self._poe.ask(segment, body, key, partial(self._wait_for_slot, trace)) as answer:
                     trace.headers = answer.rate_limits
                     pipeline = self._pipeline(asked, way)
                     yield from self._follow(answer, conversation, pipeline, bot, key, trace)
             except QueryFailed as failed:
                 error = failed.error
+                trace.note(error)
                 if failed.retryable and attempt == 1:
                     time.sleep(_RETRY_DELAY_SECONDS)
                     continue
             except ApiError as fault:
                 error = fault
+                trace.note(error)
             else:
                 return
             yield [Failure(self._explained(error, bot, key))]
             return
 
-    def _wait_for_slot(self) -> bool:
+    def _wait_for_slot(self, trace: Trace) -> bool:
         """Wait until a query may start; whether that took time."""
         slot = self._slots.reserve()
+        trace.waits.append(max(0.0, slot.seconds))
+        if slot.seconds <= 0:
+            return False
+        self.waiting += 1
         try:
-            if slot.seconds > 0:
-                time.sleep(slot.seconds)
+            time.sleep(slot.seconds)
         except BaseException:  # the client has left, which kills this wherever it waits
             self._slots.give_back(slot)
             raise
-        return slot.seconds > 0
+        finally:
+            self.waiting -= 1
+        return True
 
     def _pipeline(self, asked: Conversation, way: Way) -> Pipeline:
         """The way of one answer, with the stages for calls if there are tools to call."""
@@ -164,7 +183,9 @@ class Completions:
                 answer.close()  # what the bot still writes would cost points
                 break
             if isinstance(last, Error):
-                yield [*deltas, Failure(self._explained(faults.from_event(last), bot, key))]
+                error = faults.from_event(last)
+                trace.note(error)
+                yield [*deltas, Failure(self._explained(error, bot, key))]
                 answer.drain(_DRAIN_SECONDS)
                 return
             if last:

@@ -43,6 +43,13 @@ def invalid_credentials() -> ApiError:
     return ApiError(401, message, code="invalid_credentials", headers=headers)
 
 
+def invalid_token() -> ApiError:
+    """401: no METRICS_TOKEN, or a wrong one (RFC 6750)."""
+    headers = {"WWW-Authenticate": 'Bearer realm="poe2openai"'}
+    message = "The metrics ask for METRICS_TOKEN ('Authorization: Bearer TOKEN')."
+    return ApiError(401, message, code="invalid_token", headers=headers)
+
+
 def insufficient_quota(message: str) -> ApiError:
     """402: out of points. Not a 429, which clients retry; those that retry all the same are told not to."""
     headers = {"x-should-retry": "false"}

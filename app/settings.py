@@ -51,6 +51,10 @@ def _whole_number(low: int, high: int) -> Kind:
     return Kind(parse, f"a whole number from {low} to {high}")
 
 
+def _optional(kind: Kind) -> Kind:
+    return Kind(lambda text: kind.parse(text) if text else None, kind.allowed)
+
+
 def _workers() -> Kind:
     number = _whole_number(1, 64)
 
@@ -213,6 +217,20 @@ class Settings:
         "File of the gateway's own keys, each a line as `python -m app.keys NAME` writes it. "
         "Goes with POE_API_KEY.",
     )
+    metrics_token: str = _setting(
+        "METRICS_TOKEN",
+        "",
+        _text("a token, without spaces", _is_key),
+        "With it, /metrics asks for this bearer token instead of the panel's user and password.",
+        is_secret=True,
+    )
+    metrics_port: int | None = _setting(
+        "METRICS_PORT",
+        "",
+        _optional(_whole_number(1, 65535)),
+        "A port for /metrics alone, which asks for nothing unless METRICS_TOKEN is set. "
+        "By default /metrics is on PORT.",
+    )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
         "TRUSTED_PROXIES",
         "",
@@ -369,6 +387,8 @@ class Settings:
         for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
             _check_bundle(name, environ.get(name, ""))
         _check_keys(values["poe_api_key"], values["access_keys"])
+        if values["metrics_port"] == values["port"]:
+            raise SettingsError("METRICS_PORT cannot be the same as PORT")
         return cls(**values)
 
 

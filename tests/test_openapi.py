@@ -62,7 +62,7 @@ def test_without_a_panel_nothing_is_told_of_it(tmp_path: Path) -> None:
     closed = create_app(Settings.load(environment(CONFIG_DIR=str(tmp_path), ADMIN_PASSWORD="")))
     paths = set(closed.test_client().get("/openapi.json").get_json()["paths"])
     assert "/v1/chat/completions" in paths
-    assert not [path for path in paths if path.startswith(("/admin", "/api/", "/static/"))]
+    assert not [path for path in paths if path.startswith(("/admin", "/api/", "/static/", "/metrics"))]
 
 
 def test_every_id_is_there_once(document: dict[str, Any]) -> None:
@@ -91,10 +91,12 @@ def test_who_must_say_who_he_is_is_told(document: dict[str, Any]) -> None:
         schemes = {name for each in operation["security"] for name in each}
         if path.startswith(("/admin", "/api/")):
             assert schemes == {"basic"}
+        elif path == "/metrics":
+            assert schemes == {"basic", "metricsToken"}
         else:
             assert schemes == ({"bearer", "xApiKey", "apiKey"} if "chat" in path else set())
         assert ("401" in operation["responses"]) == bool(schemes)
-    assert {"bearer", "xApiKey", "apiKey", "basic"} == set(document["components"]["securitySchemes"])
+    assert {"bearer", "xApiKey", "apiKey", "basic", "metricsToken"} == set(document["components"]["securitySchemes"])
 
 
 def test_the_request_has_the_fields_that_are_read(document: dict[str, Any]) -> None:

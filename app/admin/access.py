@@ -1,4 +1,4 @@
-"""Access: who may use the panel. Asks for user and password, and bounds how often one can be wrong."""
+"""Access: who may use the panel, or see the metrics. Bounds how often a password or token can be wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask_httpauth import HTTPBasicAuth
 
 from app.admin.origins import check_origin
 from app.coordination.counts import Counts
-from app.errors import ApiError, invalid_credentials, too_many_tries
+from app.errors import ApiError, invalid_credentials, invalid_token, too_many_tries
 from app.proxies import parse_address
 
 TRIES = 10
@@ -48,11 +48,33 @@ class Access:
         is_user = hmac.compare_digest(_bytes(user), self._user)
         is_password = hmac.compare_digest(_bytes(password), self._password)
         is_right = is_user & is_password
-        key = _source(request.remote_addr or "")
-        wait = self._tries.look(key) if is_right else self._tries.count(key)
-        if wait:
-            raise too_many_tries(str(math.ceil(wait)))
+        _note_try(self._tries, is_right=is_right)
         return is_right
+
+
+class TokenAccess:
+    """Lets requests with the bearer token ``token`` pass; wrong ones are counted as wrong passwords are."""
+
+    def __init__(self, token: str, tries: Counts) -> None:
+        self._token = _bytes(token)
+        self._tries = tries
+
+    def check(self) -> None:
+        """Look at the request being served. Raises ``ApiError``: 401 or 429."""
+        scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not given.strip():
+            raise invalid_token()
+        is_right = hmac.compare_digest(_bytes(given.strip()), self._token)
+        _note_try(self._tries, is_right=is_right)
+        if not is_right:
+            raise invalid_token()
+
+
+def _note_try(tries: Counts, *, is_right: bool) -> None:
+    key = _source(request.remote_addr or "")
+    wait = tries.look(key) if is_right else tries.count(key)
+    if wait:
+        raise too_many_tries(str(math.ceil(wait)))
 
 
 def _refuse() -> ApiError:

@@ -22,6 +22,7 @@ from app.dialects.chat_answer import ChatCompletion, ChatStream, render_stream_e
 from app.errors import ApiError, answer_timeout, internal_error, stopping
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
+from app.metrics import OTHER
 from app.models import options
 from app.models.catalog import Catalog
 from app.settings import Settings
@@ -66,6 +67,7 @@ def create_blueprint(
             "stream": int(chat.stream),
             "outcome": "client_gone",
         }
+        record.begin_completion(trace, bot.name if bot.is_listed else OTHER)
         source = completions.run(conversation, bot.name, grant.poe_key, trace, catalog.tools_way(bot))
         patience = heartbeat_seconds if chat.stream else None
         pump = Pump(admission.in_turn(source), request.environ.get("gunicorn.socket"), patience)

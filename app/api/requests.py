@@ -8,22 +8,25 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from app.admission import Admission
+from app.completion import Trace
 from app.dialects import chat_answer
 from app.errors import ApiError, internal_error
 from app.logs import fault, logger
+from app.metrics import OTHER, Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
 # Asked for all the time. Of the panel's, what is refused is told: it may be a guess at the password.
 _QUIET_PATHS = ("/healthz", "/readyz")
-_QUIET_PANEL_PATHS = ("/static/", "/api/admin/state")
-_PANEL_PREFIXES = ("/admin", "/api/", "/static/")  # same origin only
+_QUIET_PANEL_PATHS = ("/static/", "/api/admin/state", "/metrics")
+_PANEL_PREFIXES = ("/admin", "/api/", "/static/", "/metrics")  # same origin only
 _EXPOSED = ", ".join(
     [
         "x-request-id",
@@ -40,17 +43,28 @@ _EXPOSED = ", ".join(
 class Record:
     """One request's line in the log. No key and no text of a message ever goes into it.
 
-    ``client``: the address that it came from, see app/proxies.py.
+    ``client``: the address that it came from, see app/proxies.py. ``route``, ``dialect`` and ``model`` are
+    what it is counted by in the ``metrics``; ``trace`` is that of its completion, if there is one.
     """
 
     id: str
     method: str
     path: str
     client: str | None
+    metrics: Metrics
+    route: str
+    dialect: str
     started: float = field(default_factory=time.monotonic)
     status: int = 0
     first_ms: int | None = None
+    model: str = OTHER
+    trace: Trace | None = None
     details: dict[str, object] = field(default_factory=dict)
+
+    def begin_completion(self, trace: Trace, model: str) -> None:
+        """It is for a completion. ``model``: its label, one of not too many."""
+        self.trace, self.model = trace, model
+        self.metrics.begin_completion()
 
     def note_first_byte(self) -> None:
         """The first thing that says something has left for the client."""
@@ -72,6 +86,20 @@ class Record:
             line,
         )
 
+    def count(self) -> None:
+        """Put it into the metrics."""
+        metrics = self.metrics
+        metrics.count_request(self.route, self.dialect, self.status, time.monotonic() - self.started)
+        if self.trace is None:
+            return
+        details, first = self.details, self.first_ms
+        outcome = str(details["outcome"])
+        metrics.count_completion(self.dialect, self.model, outcome, None if first is None else first / 1000)
+        metrics.count_upstream(self.trace.errors, self.trace.waits)
+        if "prompt_tokens" in details:
+            tokens = int(str(details["prompt_tokens"])), int(str(details["completion_tokens"]))
+            metrics.count_tokens(self.dialect, self.model, *tokens)
+
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self.started) * 1000)
 
@@ -82,9 +110,9 @@ def record() -> Record:
     return current
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, metrics: Metrics) -> None:
     """Make ``app`` do all this for every request."""
-    app.before_request(_begin)
+    app.before_request(partial(_begin, metrics))
     app.after_request(_finish)
     app.register_error_handler(ApiError, _render)
     app.register_error_handler(HTTPException, lambda error: _render(_from_http(app, error)))
@@ -107,10 +135,13 @@ def admit(blueprint: Blueprint, admission: Admission) -> None:
     blueprint.after_request(leave_in_the_end)
 
 
-def _begin() -> Response | None:
+def _begin(metrics: Metrics) -> Response | None:
     given = request.headers.get("x-request-id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    g.record = current = Record(request_id, request.method, request.path, request.remote_addr)
+    route = request.url_rule.rule if request.url_rule else OTHER
+    dialect = request.blueprint or OTHER
+    about = (request.method, request.path, request.remote_addr)
+    g.record = current = Record(request_id, *about, metrics, route, dialect)
     is_preflight = current.method == "OPTIONS" and not current.path.startswith(_PANEL_PREFIXES)
     if not is_preflight:
         return None
@@ -126,6 +157,7 @@ def _finish(response: Response) -> Response:
     if not current.path.startswith(_PANEL_PREFIXES):
         _allow_origins(response, current.method)
     response.call_on_close(current.write)
+    response.call_on_close(current.count)
     return response
 
 

@@ -42,6 +42,11 @@ _SCHEMES = {
         "scheme": "basic",
         "description": "ADMIN_USERNAME and ADMIN_PASSWORD. Ten wrong tries a minute, then 429.",
     },
+    "metricsToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "METRICS_TOKEN, which takes the password's place where it is set.",
+    },
 }
 _HEADERS = {
     "RequestId": {
@@ -57,7 +62,7 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
     "Authenticate": {
-        "description": "On the panel and its API: that basic authentication is asked for.",
+        "description": "On the panel, its API and the metrics: the way of authentication that is asked for.",
         "schema": {"type": "string"},
     },
 }

@@ -43,6 +43,7 @@ def _path(name: str, description: str) -> dict[str, Any]:
 
 KEYS = ("bearer", "xApiKey", "apiKey")
 PANEL = ("basic",)
+METRICS = ("basic", "metricsToken")
 
 _PANEL_ERRORS = (401, 403, 429)
 _SAVE_ERRORS = (*_PANEL_ERRORS, 408, 409, 413, 415)
@@ -108,6 +109,15 @@ OPERATIONS: Sequence[Operation] = (
         tag="service",
         summary="200 while requests are welcome, 503 once the process has been told to stop.",
         answers={JSON: answers.Health},
+    ),
+    Operation(
+        paths=("/metrics",),
+        id="readMetrics",
+        tag="service",
+        summary="What all workers did, in Prometheus' text format; on METRICS_PORT alone, if that is set.",
+        answers={"text/plain": str},
+        errors=(401, 429),
+        schemes=METRICS,
     ),
     Operation(
         paths=("/openapi.json",),

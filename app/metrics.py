@@ -1,0 +1,163 @@
+"""Metrics: what all workers did, in files that they share, for Prometheus.
+
+A worker writes into files of its own, by the number that it has among those that live. Its successor
+goes on in them, so that nothing is lost when it dies, and no files pile up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TypeVar
+
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    values,
+)
+from prometheus_client.core import CounterMetricFamily, Metric
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+OTHER = "other"  # the label of what a client can make up
+_PREFIX = "poe2openai"
+_SHORT = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)  # seconds
+_LONG = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+_FIRST = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
+# By the names of app.attachments.counters.
+_ATTACHMENTS = {
+    "uploads": ("uploads", "Attachments uploaded to Poe."),
+    "failures": ("upload_failures", "Attachments that Poe did not take."),
+    "bytes": ("uploaded_bytes", "Bytes of attachments sent to Poe."),
+    "hits": ("upload_cache_hits", "Attachments whose upload was remembered."),
+    "misses": ("upload_cache_misses", "Attachments whose upload was not remembered."),
+    "evictions": ("upload_cache_evictions", "Uploads forgotten for want of room."),
+}
+
+Attachments = Callable[[], Mapping[str, int]]
+Labelled = TypeVar("Labelled", Counter, Histogram)
+
+
+class Metrics:
+    """Counts for one worker, and tells what all of them have counted.
+
+    ``attachments`` gives the totals of app.attachments.counters; ``queued`` tells how many of this worker's
+    completions wait for their start.
+    """
+
+    def __init__(self, attachments: Attachments, queued: Callable[[], int]) -> None:
+        self._number = 0
+        self._attachments = _Attachments(attachments)
+        self._labelled = cache(_labelled)  # what is looked up for each request has to be fast
+        self._queued_now = queued
+        self._in_flight_now = 0
+        self._registry = CollectorRegistry()
+        self._is_shared = (
+            values.ValueClass._multiprocess
+        )  # PROMETHEUS_MULTIPROC_DIR was there when it was imported
+        if self._is_shared:
+            values.ValueClass = values.MultiProcessValue(lambda: self._number)  # type: ignore[no-untyped-call]
+        else:
+            self._make()
+
+    def take_number(self, number: int) -> None:
+        """Count as the process ``number``, which no other is that lives. To be called after the fork."""
+        self._number = number
+        self._make()
+
+    def _make(self) -> None:
+        self._requests = self._counter("requests", "Requests answered.", "route", "dialect", "status")
+        self._durations = self._histogram(
+            "request_duration_seconds",
+            "Time from a request to the end of its answer.",
+            _LONG,
+            "route",
+            "dialect",
+        )
+        self._completions = self._counter(
+            "completions", "Completions, by how they ended.", "dialect", "model", "outcome"
+        )
+        self._first = self._histogram(
+            "time_to_first_token_seconds",
+            "Time from a request to the first piece of its streamed answer.",
+            _FIRST,
+            *("dialect", "model"),
+        )
+        self._tokens = self._counter("tokens", "Tokens, as usage counts them.", "dialect", "model", "kind")
+        self._errors = self._counter("upstream_errors", "Failures of Poe, also those tried again.", "code")
+        self._waits = self._histogram(
+            "rate_limit_wait_seconds", "Time that completions waited for RATE_LIMIT_MS.", _SHORT
+        )
+        self._in_flight = self._gauge("completions_in_flight", "Completions under way.")
+        self._queued = self._gauge("completions_queued", "Completions of these that wait for their start.")
+
+    def look(self) -> None:
+        """Write down what is under way. To be called now and then."""
+        self._in_flight.set(self._in_flight_now)
+        self._queued.set(self._queued_now())
+
+    def count_request(self, route: str, dialect: str, status: int, seconds: float) -> None:
+        """A request has been answered."""
+        labelled = self._labelled
+        labelled(self._requests, route, dialect, status).inc()
+        labelled(self._durations, route, dialect).observe(seconds)
+
+    def begin_completion(self) -> None:
+        """A completion is under way, until ``count_completion``."""
+        self._in_flight_now += 1
+
+    def count_completion(self, dialect: str, model: str, outcome: str, first_seconds: float | None) -> None:
+        """A completion has ended. ``first_seconds``: when its first piece left, if it was streamed."""
+        self._in_flight_now -= 1
+        self._labelled(self._completions, dialect, model, outcome).inc()
+        if first_seconds is not None:
+            self._labelled(self._first, dialect, model).observe(first_seconds)
+
+    def count_tokens(self, dialect: str, model: str, prompt: int, completion: int) -> None:
+        """The usage of an answer."""
+        self._labelled(self._tokens, dialect, model, "prompt").inc(prompt)
+        self._labelled(self._tokens, dialect, model, "completion").inc(completion)
+
+    def count_upstream(self, errors: Sequence[str], waits: Sequence[float]) -> None:
+        """The codes of what Poe failed in for one completion, and how long its queries waited (seconds)."""
+        for code in errors:
+            self._labelled(self._errors, code).inc()
+        for seconds in waits:
+            self._waits.observe(seconds)
+
+    def text(self) -> str:
+        """All of it, of all workers, in Prometheus' text format 0.0.4. Computes, and reads files."""
+        registry = self._registry
+        if self._is_shared:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return (generate_latest(registry) + generate_latest(self._attachments)).decode()
+
+    def _counter(self, name: str, says: str, *labels: str) -> Counter:
+        return Counter(f"{_PREFIX}_{name}", says, labels, registry=self._registry)
+
+    def _gauge(self, name: str, says: str) -> Gauge:
+        return Gauge(f"{_PREFIX}_{name}", says, registry=self._registry, multiprocess_mode="livesum")
+
+    def _histogram(self, name: str, says: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(f"{_PREFIX}_{name}", says, labels, registry=self._registry, buckets=buckets)
+
+
+class _Attachments:
+    """A registry of what is counted elsewhere."""
+
+    def __init__(self, totals: Attachments) -> None:
+        self._totals = totals
+
+    def collect(self) -> Iterator[Metric]:
+        totals = self._totals()
+        for key, (name, says) in _ATTACHMENTS.items():
+            yield CounterMetricFamily(f"{_PREFIX}_{name}", says, value=totals[key])
+
+
+def _labelled(metric: Labelled, *labels: object) -> Labelled:
+    return metric.labels(*labels)
