@@ -71,7 +71,7 @@ secure_scheme_headers: dict[str, str] = {}
 worker_tmp_dir = _MEMORY
 control_socket_disable = True
 loglevel = "warning" if settings.log_level == "warn" else settings.log_level
-logconfig_dict = logs.configuration(settings.log_level)
+logconfig_dict = logs.configuration(settings.log_level, settings.log_format)
 proc_name = "poe2openai"
 
 

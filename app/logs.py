@@ -1,4 +1,4 @@
-"""Logging: one format for the server and the application, on standard error."""
+"""Logging: one format for the server and the application, as text or JSON, on standard error."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import math
 import mmap
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 logger = logging.getLogger("poe2openai")
 
@@ -17,8 +20,11 @@ _REPEAT_SECONDS = 60.0
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
 
 
-def configuration(level: str) -> dict[str, Any]:
-    """The ``logging.config`` dictionary for ``level`` (debug, info, warn or error).
+_WORD_LENGTH = 200  # characters of a value that are shown
+
+
+def configuration(level: str, form: str = "text") -> dict[str, Any]:
+    """The ``logging.config`` dictionary for ``level`` (debug, info, warn, error) and ``form`` (text, json).
 
     Also has logging leave out what no line shows (https://docs.python.org/3/howto/logging.html#optimization).
     """
@@ -30,7 +36,7 @@ def configuration(level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
-                "class": "app.logs.LineFormatter",
+                "class": "app.logs.JsonFormatter" if form == "json" else "app.logs.LineFormatter",
                 "format": "%(asctime)s %(levelname)s [%(process)d] %(message)s",
             }
         },
@@ -44,8 +50,45 @@ def configuration(level: str) -> dict[str, Any]:
     }
 
 
+class Line:
+    """What is said with ``fields`` (text and numbers; without those that are ``None``), for either form."""
+
+    def __init__(self, says: str, fields: Mapping[str, object]) -> None:
+        self.says = says
+        self.fields = {name: value for name, value in fields.items() if value is not None}
+
+    def __str__(self) -> str:
+        fields = " ".join(f"{name}={_quoted(value)}" for name, value in self.fields.items())
+        return f"{self.says} {fields}"
+
+
+def word(text: str) -> str:
+    """A client's text as one word of a line or a message: printable and short."""
+    if text.isprintable() and " " not in text:
+        return text[:_WORD_LENGTH]
+    return "".join(each if each.isprintable() and each != " " else "?" for each in text[:_WORD_LENGTH])
+
+
+def _quoted(value: object) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    shown = word(value)
+    if shown.isalnum():
+        return shown
+    if '"' in shown or "\\" in shown:
+        shown = shown.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{shown}"'
+
+
+def _printable(text: str) -> str:
+    """``text`` on one line."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 class LineFormatter(logging.Formatter):
-    """Writes the time (ISO 8601, to the second) anew only when it is another."""
+    """A line of text. Writes the time (ISO 8601, to the second) anew only when it is another."""
 
     _second = -1
     _time = ""
@@ -56,6 +99,31 @@ class LineFormatter(logging.Formatter):
             self._second = second
             self._time = time.strftime(datefmt or "%Y-%m-%dT%H:%M:%S%z", self.converter(second))
         return self._time
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return _printable(super().formatMessage(record))
+
+
+class JsonFormatter(LineFormatter):
+    """An object a line: ``time``, ``level``, ``pid``, ``message``, and the fields of a ``Line``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said: object = record.msg
+        content: dict[str, object] = {
+            "time": self.formatTime(record, self.datefmt),
+            "level": record.levelname.lower(),
+            "pid": record.process,
+            "message": said.says if isinstance(said, Line) else _printable(record.getMessage()),
+        }
+        if isinstance(said, Line):
+            content |= {name: _plain(value) for name, value in said.fields.items()}
+        if record.exc_info and record.exc_info[1]:
+            content["exception"] = fault(record.exc_info[1])
+        return msgspec.json.encode(content).decode()
+
+
+def _plain(value: object) -> object:
+    return word(value) if isinstance(value, str) else value
 
 
 class ConsoleHandler(logging.StreamHandler[Any]):

@@ -191,6 +191,12 @@ class Settings:
         _choice("debug", "info", "warn", "error"),
         "How much is logged.",
     )
+    log_format: str = _setting(
+        "LOG_FORMAT",
+        "text",
+        _choice("text", "json"),
+        "How: a line of text or a JSON object for each, on standard error.",
+    )
     admin_username: str = _setting(
         "ADMIN_USERNAME", "admin", _text("a name without colon", lambda text: bool(text) and ":" not in text),
         "User of the panel at /admin.",

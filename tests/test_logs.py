@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 import socket
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from app import logs
 from tests.gateway import KEY, Gateway, authorization, eventually
 from tests.upstream.scripted import (
     DONE,
@@ -34,6 +39,23 @@ def logged(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway
     return start_shared_gateway(
         upstream.url, LOG_LEVEL="debug", MAX_REQUEST_SIZE="100000", IDLE_TIMEOUT_SECONDS="0.5"
     )
+
+
+@pytest.fixture(scope="module")
+def objects(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway]:
+    """The same, as JSON."""
+    return start_shared_gateway(upstream.url, LOG_LEVEL="debug", LOG_FORMAT="json")
+
+
+def object_of(gateway: Gateway, request_id: str) -> dict[str, Any]:
+    """The one object of a request."""
+
+    def found() -> list[dict[str, Any]]:
+        written = gateway.log.read_text().split("\n")
+        return [json.loads(each) for each in written if f'"id":"{request_id}"' in each and each.endswith("}")]
+
+    (one,) = eventually(found)
+    return one
 
 
 def line_of(gateway: Gateway, request_id: str) -> str:
@@ -88,6 +110,72 @@ def test_a_client_that_left_is_told_apart(logged: Gateway, upstream: ScriptedUps
     bot.wait_for_query()
     client.close()
     assert "client_gone" in line_of(logged, "leaver-1")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_in_json_a_request_is_one_object_with_the_same(
+    objects: Gateway, upstream: ScriptedUpstream, stream: bool
+) -> None:
+    bot = upstream.bot(answer(text("fine words"), DONE))
+    facts = object_of(objects, objects.ask(bot.name, "hello", stream=stream).headers["x-request-id"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", facts["time"])
+    assert facts["message"] == "POST /v1/chat/completions"
+    assert (facts["level"], facts["client"], facts["status"]) == ("info", "127.0.0.1", 200)
+    assert (facts["bot"], facts["stream"], facts["outcome"]) == (bot.name, int(stream), "stop")
+    assert (facts["prompt_tokens"], facts["completion_tokens"]) == (1, 2)
+    assert isinstance(facts["pid"], int)
+    assert isinstance(facts["total_ms"], int)
+    assert ("first_ms" in facts) is stream
+
+
+def test_in_json_every_line_is_an_object_also_the_servers(objects: Gateway) -> None:
+    with objects.connect() as client:
+        client.send(b"NO HTTP\r\n\r\n")
+        client.read_to_the_end()
+    client = objects.connect().request("GET", "/%0A%E2%80%A8%22", headers={"x-request-id": "strange"})
+    client.response()
+    facts = object_of(objects, "strange")
+    assert facts["message"] == 'GET /??"'
+    written = [json.loads(line) for line in objects.log.read_text().splitlines()]
+    assert all(each.keys() >= {"time", "level", "pid", "message"} for each in written)
+    assert any("Listening" in each["message"] for each in written)
+    assert any("refused" in each["message"] and each["level"] == "warning" for each in written)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "plain"),
+    [
+        ("plain", "plain", "plain"),
+        ("a.b", '"a.b"', "a.b"),
+        ('a" status=200 b="', r'"a\"?status=200?b=\""', 'a"?status=200?b="'),
+        ("back\\", r'"back\\"', "back\\"),
+        ("new\nline\u2028\x1b[31m", '"new?line??[31m"', "new?line??[31m"),
+        ("\ud800", '"?"', "?"),
+        ("-" * 500, f'"{"-" * 200}"', "-" * 200),
+        ("x" * 500, "x" * 200, "x" * 200),
+        (7, "7", 7),
+    ],
+)
+def test_every_value_is_escaped_in_both_forms(value: object, text: str, plain: object) -> None:
+    record = logging.makeLogRecord({"msg": logs.Line("said", {"value": value, "nothing": None})})
+    assert logs.LineFormatter("%(message)s").format(record) == f"said value={text}"
+    encoded = json.loads(logs.JsonFormatter().format(record))
+    assert encoded["value"] == plain
+    assert "nothing" not in encoded
+
+
+def test_what_others_say_is_one_line_too_and_an_exception_is_not_quoted() -> None:
+    try:
+        raise ValueError(SAID)
+    except ValueError:
+        raised = sys.exc_info()
+    record = logging.makeLogRecord({"msg": "two\nlines of %s", "args": ("words\r",), "exc_info": raised})
+    encoded = json.loads(logs.JsonFormatter().format(record))
+    assert encoded["message"] == r"two\nlines of words\r"
+    assert encoded["exception"].startswith("ValueError at ")
+    assert SAID not in str(encoded)
+    plain = logging.makeLogRecord({"msg": "two\nlines of %s", "args": ("words\r",)})
+    assert logs.LineFormatter("%(message)s").format(plain) == r"two\nlines of words\r"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from app.admission import Admission
 from app.completion import Trace
 from app.dialects import chat_answer
 from app.errors import ApiError, internal_error
-from app.logs import fault, logger
+from app.logs import Line, fault, logger, word
 from app.metrics import OTHER, Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -75,16 +75,10 @@ class Record:
         """Write the line."""
         times = {"first_ms": self.first_ms, "total_ms": self._elapsed_ms()}
         facts = {"id": self.id, "client": self.client, "status": self.status} | self.details | times
-        line = " ".join(f"{name}={_value(value)}" for name, value in facts.items() if value is not None)
         is_fine = self.status < HTTPStatus.BAD_REQUEST
         is_quiet = self.path in _QUIET_PATHS or (is_fine and self.path.startswith(_QUIET_PANEL_PATHS))
-        logger.log(
-            logging.DEBUG if is_quiet else logging.INFO,
-            "%s %s %s",
-            _word(self.method),
-            _word(self.path),
-            line,
-        )
+        says = f"{word(self.method)} {word(self.path)}"
+        logger.log(logging.DEBUG if is_quiet else logging.INFO, Line(says, facts))
 
     def count(self) -> None:
         """Put it into the metrics."""
@@ -217,15 +211,4 @@ def _not_found(app: Flask) -> str:
     nearest = within[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     base = f"{request.url_root}v1"
-    return f"There is no {_word(request.path)} here.{hint} The base URL for OpenAI clients is {base}."
-
-
-def _word(text: str) -> str:
-    """A client's text as one word of a log line or a message: printable and short."""
-    if text.isprintable() and " " not in text:
-        return text[:200]
-    return "".join(each if each.isprintable() and each != " " else "?" for each in text[:200])
-
-
-def _value(value: object) -> str:
-    return f'"{_word(value)}"' if isinstance(value, str) and not value.isalnum() else str(value)
+    return f"There is no {word(request.path)} here.{hint} The base URL for OpenAI clients is {base}."
