@@ -63,6 +63,17 @@ def total(samples: Samples, name: str, **labels: str) -> float:
     )
 
 
+def counted(gateway: Gateway, name: str, count: float, **labels: str) -> Samples:
+    """The samples as soon as one has come to ``count``: a worker counts when the client has its answer."""
+
+    def found() -> Samples | None:
+        samples = scrape(gateway)
+        return samples if total(samples, name, **labels) == count else None
+
+    samples: Samples = eventually(found)
+    return samples
+
+
 @pytest.fixture
 def measured(upstream: ScriptedUpstream, start_gateway: Callable[..., Gateway]) -> Gateway:
     return start_gateway(upstream.url)
@@ -86,8 +97,9 @@ def test_requests_and_completions_are_counted_over_both_workers(
         measured.ask(bot.name, "hello world")
         measured.ask(bot.name, "hello world", stream=True)
     measured.ask(bot.name, n=2)
-    samples = scrape(measured)
     route = {"route": "/v1/chat/completions", "dialect": "chat"}
+    counted(measured, "request_duration_seconds_count", 2 * TURNS + 1, **route)
+    samples = counted(measured, "tokens_total", 2 * TURNS * 2, kind="completion")
     assert total(samples, "requests_total", status="200", **route) == 2 * TURNS
     assert total(samples, "requests_total", status="400", **route) == 1
     assert total(samples, "request_duration_seconds_count", **route) == 2 * TURNS + 1
@@ -106,10 +118,9 @@ def test_what_is_under_way_and_what_waits_is_seen(upstream: ScriptedUpstream, st
         second.post(bot.name)
         eventually(lambda: total(scrape(gateway), "completions_in_flight") == 2)
         eventually(lambda: total(scrape(gateway), "completions_queued") == 1)
-    eventually(lambda: total(scrape(gateway), "completions_in_flight") == 0)
-    samples = scrape(gateway)
+    counted(gateway, "completions_total", 2, outcome="client_gone")
+    samples = counted(gateway, "completions_in_flight", 0)
     assert total(samples, "completions_queued") == 0
-    assert total(samples, "completions_total", outcome="client_gone") == 2
     assert total(samples, "rate_limit_wait_seconds_count") == 2
     assert total(samples, "rate_limit_wait_seconds_sum") > 3000
 
@@ -120,6 +131,7 @@ def test_what_a_dead_worker_counted_stays_and_what_it_had_under_way_goes(
     bot, slow = upstream.bot(answer(text("fine"), DONE)), upstream.bot(begin(text("half"), until_closed))
     for _ in range(TURNS):
         measured.ask(bot.name)
+    counted(measured, "tokens_total", TURNS, kind="completion")
     clients = [measured.connect().post(slow.name, stream=True) for _ in range(TURNS)]
     eventually(lambda: total(scrape(measured), "completions_in_flight") == TURNS)
     for worker in workers_of(measured):
@@ -128,7 +140,7 @@ def test_what_a_dead_worker_counted_stays_and_what_it_had_under_way_goes(
     eventually(lambda: total(_scrape_if_up(measured), "completions_in_flight") == 0)
     assert total(scrape(measured), "completions_total", outcome="stop") == TURNS
     measured.ask(bot.name)
-    assert total(scrape(measured), "completions_total", outcome="stop") == TURNS + 1
+    counted(measured, "completions_total", TURNS + 1, outcome="stop")
     (folder,) = _folders(measured)
     assert len(list(folder.glob("counter_*.db"))) == 2  # the successors went on in the files of the dead
     for client in clients:
@@ -172,14 +184,13 @@ def test_made_up_models_paths_and_methods_make_no_labels(
         measured.http.post(f"/v1/chat/completions/{number}")
 
     make_up(0)
-    before = scrape(measured).keys()
+    before = counted(measured, "completions_total", 2, model="other").keys()
     for number in range(1, 20):
         make_up(number)
-    after = scrape(measured)
+    after = counted(measured, "completions_total", 40, model="other")
     assert {name for name, _ in after} == {name for name, _ in before}
     assert len(after) <= len(before) + 20  # the scrape itself, and what the other worker was first to say
     assert "made-up" not in str(after.keys())
-    assert total(after, "completions_total", model="other") == 40
     assert total(after, "requests_total", route="other") >= 40
 
 
@@ -201,12 +212,11 @@ def test_failures_of_poe_are_counted_by_kind_also_those_tried_again(
     assert message_of(measured.ask(upstream.bot(respond(502), fine).name))["content"] == "fine"
     for failing in (answer(error(error_type="insufficient_fund"), DONE), respond(429)):
         measured.ask(upstream.bot(failing).name)
-    samples = scrape(measured)
+    samples = counted(measured, "completions_total", 2, outcome="failed")
     codes = {"upstream_error", "insufficient_quota", "rate_limit_exceeded"}
     assert {code: total(samples, "upstream_errors_total", code=code) for code in codes} == dict.fromkeys(
         codes, 1
     )
-    assert total(samples, "completions_total", outcome="failed") == 2
 
 
 def test_uploads_and_the_cache_are_counted(poe, start_gateway) -> None:
