@@ -96,7 +96,9 @@ def test_who_must_say_who_he_is_is_told(document: dict[str, Any]) -> None:
         else:
             assert schemes == ({"bearer", "xApiKey", "apiKey"} if "chat" in path else set())
         assert ("401" in operation["responses"]) == bool(schemes)
-    assert {"bearer", "xApiKey", "apiKey", "basic", "metricsToken"} == set(document["components"]["securitySchemes"])
+    assert {"bearer", "xApiKey", "apiKey", "basic", "metricsToken"} == set(
+        document["components"]["securitySchemes"]
+    )
 
 
 def test_the_request_has_the_fields_that_are_read(document: dict[str, Any]) -> None:
