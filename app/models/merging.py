@@ -17,7 +17,7 @@ def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
     """
     fields = with_token_of(before, after) if _TOKEN not in after else dict(after)
     fields = _with_unknown(before, fields, config.KNOWN)
-    if not fields.get(_TOKEN):
+    if fields.get(_TOKEN) in (None, ""):  # what else is no token is refused, not taken for none
         fields.pop(_TOKEN, None)
     _merge_models(before, fields)
     _merge_custom(before, fields)

@@ -254,6 +254,15 @@ def test_the_token_stays_unless_it_is_replaced_or_removed(file: File, token: Any
     assert ("api_token" in file.path.read_text()) == bool(kept)
 
 
+@pytest.mark.parametrize("token", [False, 0, [], {}])
+def test_what_is_no_token_does_not_remove_it(file: File, token: object) -> None:
+    file.write(TEXT)
+    with pytest.raises(ApiError) as refused:
+        file.store().save({"models": {}, "api_token": token})
+    assert (refused.value.status, refused.value.param) == (400, "api_token")
+    assert file.path.read_text() == TEXT
+
+
 def test_unknown_keys_go_when_they_are_null(file: File) -> None:
     file.write("models: {A: {mine: 1, other: 2}}\nunknown: 1\ncustom_models: [{id: x, mine: 1}]\n")
     state = file.store().save(
