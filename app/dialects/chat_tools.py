@@ -93,7 +93,7 @@ def offer(
         [
             (bodies.convert(tool, _FunctionTool, f"tools[{index}]").function, f"tools[{index}].function")
             for index, tool in enumerate(tools or ())
-            if tool.get("type", "function") == "function"
+            if _type(tool, index) == "function"
         ]
     )
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
@@ -101,6 +101,13 @@ def offer(
         offered = _allowed(offered, allowed)
         choice = allowed.mode
     return Offer(offered, _choice(choice, offered), parallel is not False)
+
+
+def _type(tool: dict[str, Any], index: int) -> str:
+    type = tool.get("type")
+    if type is not None and not isinstance(type, str):
+        raise invalid_request(f"tools[{index}].type: a string is expected.", f"tools[{index}].type")
+    return type or "function"
 
 
 def offer_of_functions(functions: Sequence[Function], choice: str | dict[str, Any] | None) -> Offer:

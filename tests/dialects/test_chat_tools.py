@@ -72,6 +72,11 @@ def test_tools_that_are_no_functions_are_left_out():
     assert conversation(tools=others).tools == []
 
 
+def test_a_tool_whose_type_is_null_is_a_function():
+    assert conversation(tools=[tool("f") | {"type": None}]).tools == conversation(tools=[tool("f")]).tools
+    assert conversation(tools=[tool("f") | {"type": None}]).tools
+
+
 def test_a_tool_without_a_type_is_a_function():
     assert conversation(tools=[{"function": {"name": "f"}}]).tools == [Tool("f")]
 
@@ -126,6 +131,7 @@ def test_a_choice_without_tools_is_fine(choice: Any):
         ({"tools": {}}, "tools"),
         ({"tools": ["f"]}, "tools[0]"),
         ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": [tool("f"), {"type": {}}]}, "tools[1].type"),
         ({"tools": [tool("f"), {"type": "function", "function": {}}]}, "tools[1].function.name"),
         ({"tools": [tool(5)]}, "tools[0].function.name"),
         ({"tools": [tool("f", description=5)]}, "tools[0].function.description"),
