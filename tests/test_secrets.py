@@ -1,0 +1,253 @@
+"""No key, password or text of a message stands where it does not belong: log, errors, disk, panel."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.keys import lines as keys
+from tests.conftest import StartGateway
+from tests.gateway import Gateway
+from tests.upstream.scripted import (
+    DONE,
+    ScriptedUpstream,
+    answer,
+    begin,
+    error,
+    event,
+    replace,
+    reset,
+    respond,
+    text,
+)
+
+KEYS = {
+    "the client's key": "pb-secret-of-the-client-0123456789",
+    "a wrong key": "pb-secret-that-nobody-knows-9876543210",
+    "the gateway's Poe key": "pb-secret-of-the-gateway-5647382910",
+    "the access key": keys.generate(),
+    "the list's token": "pb-secret-token-of-the-list-1029384756",
+    "the password": "secret-password-of-the-panel",
+    "a wrong password": "secret-password-that-is-wrong",
+}
+TEXTS = {
+    "the prompt": "secret-words-of-the-prompt",
+    "the system prompt": "secret-words-of-the-system",
+    "the answer": "secret-words-of-the-answer",
+    "the reasoning": "secret-words-of-the-reasoning",
+    "the arguments": "secret-words-of-the-arguments",
+    "the result": "secret-words-of-the-result",
+    "the file": "secret-words-of-the-file",
+    "the file's name": "secret-name-of-the-file.txt",
+    "the tool": "secret-words-of-the-tool",
+    "the schema": "secret-words-of-the-schema",
+    "the parameter": "secret-words-of-the-parameter",
+}
+# What is kept on disk, by design, for the gateway's own user alone.
+KEPT = {
+    "models.yaml": {"the list's token"},
+    "models.history": {"the list's token"},
+    "url_cache": {"the file's name"},
+}
+PASSWORD, TOKEN = KEYS["the password"], KEYS["the list's token"]
+PANEL = ("/admin", "/api/models", "/api/admin/config", "/api/admin/history", "/api/admin/state")
+PUBLIC = ("/", "/healthz", "/readyz", "/openapi.json", "/metrics", "/v1/models", "/v1/models/none", "/none")
+
+
+@dataclass
+class Shown:
+    """What the gateway has shown where no secret belongs."""
+
+    answers: dict[str, bytes] = field(default_factory=dict)
+    refused: set[int] = field(default_factory=set)
+
+    def add(self, response: httpx.Response, what: str = "") -> httpx.Response:
+        name = f"{len(self.answers)}: {response.request.method} {response.request.url.path} {what}"
+        self.answers[name] = str(response.headers).encode() + response.content
+        if response.status_code >= 400:
+            self.refused.add(response.status_code)
+        return response
+
+
+def forms(secret: str) -> list[bytes]:
+    """How a secret may stand somewhere: as it is, and in base64, at each of the three shifts."""
+    found = [secret.encode()]
+    for shift in range(3):
+        encoded = base64.b64encode(b"x" * shift + secret.encode())
+        found.append(encoded[4 if shift else 0 : -4])
+    return found
+
+
+def check(where: str, content: bytes, secrets: dict[str, str]) -> None:
+    for name, secret in secrets.items():
+        for form in forms(secret):
+            at = content.find(form)
+            assert at < 0, f"{name} stands in {where}: {content[max(0, at - 200) : at + 200]!r}"
+
+
+def messages(**last: Any) -> list[dict[str, Any]]:
+    file = base64.b64encode(TEXTS["the file"].encode()).decode()
+    call = {"name": "look", "arguments": json.dumps({"what": TEXTS["the arguments"]})}
+    return [
+        {"role": "system", "content": TEXTS["the system prompt"]},
+        {"role": "assistant", "tool_calls": [{"id": "call_1", "type": "function", "function": call}]},
+        {"role": "tool", "tool_call_id": "call_1", "content": TEXTS["the result"]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": TEXTS["the prompt"]},
+                {"type": "file", "file": {"file_data": file, "filename": TEXTS["the file's name"]}},
+            ],
+        }
+        | last,
+    ]
+
+
+def requests() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a client may ask for, well and badly."""
+    function = {"name": "look", "description": TEXTS["the tool"], "parameters": {"type": "object"}}
+    schema = {"type": "object", "required": ["a"], "description": TEXTS["the schema"]}
+    yield "plain", {"secret": TEXTS["the parameter"]}
+    yield "streamed", {"stream": True}
+    yield "tools", {"tools": [{"type": "function", "function": function}]}
+    yield "required", {"tools": [{"type": "function", "function": function}], "tool_choice": "required"}
+    yield (
+        "structured",
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}},
+    )
+    yield "bad field", {"temperature": "hot"}
+    yield "bad part", {"messages": messages(content=[{"type": "file", "file": {"file_data": "%%%"}}])}
+    yield "bad role", {"messages": messages(role="nobody")}
+    yield "no messages", {"messages": []}
+
+
+def scripts(key: str) -> Iterator[tuple[str, list[Any]]]:
+    """What a bot may do; several repeat the key that they were asked with."""
+    said, thought = TEXTS["the answer"], TEXTS["the reasoning"]
+    yield "well", answer(text(f"*Thinking...*\n\n> {thought}\n\n{said}"), DONE)
+    yield "replaced", answer(text(said), replace(thought), DONE)
+    yield "calls", answer(text(f'<tool_call><invoke name="look">{said}</invoke></tool_call>'), DONE)
+    yield "broken call", answer(text(f'<tool_call><invoke name="look"><parameter name="{said}'), DONE)
+    yield "broken event", answer(event("text", said.encode()), text("a"), DONE)
+    yield "unknown event", answer(event(said, {"text": said}), text("a"), DONE)
+    yield "error event", answer(text(said), error(f"Invalid token {key}."))
+    yield "reset", begin(text(said), reset)
+    for status in (400, 401, 402, 404, 429, 500):
+        yield str(status), respond(status, {"error": f"The key {key} is not welcome."})
+    yield "odd", respond(200, f"<html>{said}</html>".encode())
+    yield "redirect", respond(302, b"", location=f"https://example.com/?key={key}")
+
+
+class World:
+    """A gateway, what it has shown, and the folder in which it writes."""
+
+    def __init__(
+        self, start: StartGateway, upstream: ScriptedUpstream, folder: Path, **settings: str
+    ) -> None:
+        self.upstream = upstream
+        self.folder = folder
+        self.shown = Shown()
+        settings |= {"POE_FILE_UPLOAD_URL": f"{upstream.url}/bot/uploads", "CONFIG_DIR": str(folder)}
+        self.gateway: Gateway = start(upstream.url, ADMIN_PASSWORD=PASSWORD, LOG_LEVEL="debug", **settings)
+
+    def chat(self, key: str, poe_key: str) -> None:
+        """All requests to a bot that does well, a plain one to each that does not; good uploads and bad."""
+        attached = {"attachment_url": "https://pfst.cf2.poecdn.net/base/1", "mime_type": "text/plain"}
+        for upload in (respond(200, attached), respond(403, {"error": f"Not with {poe_key}."})):
+            self.upstream.bot(upload, name="uploads")
+            for name, fields in requests():
+                self.ask(key, f"well {name}", dict(scripts(poe_key))["well"], fields)
+            for name, script in scripts(poe_key):
+                for stream in (False, True):
+                    self.ask(key, name, script, {"stream": stream})
+
+    def ask(self, key: str, name: str, script: list[Any], fields: dict[str, Any]) -> None:
+        body = {"model": self.upstream.bot(script).name, "messages": messages()} | fields
+        headers = {"Authorization": f"Bearer {key}"}
+        response = self.gateway.http.post("/v1/chat/completions", json=body, headers=headers)
+        if response.status_code >= 400:
+            self.shown.add(response, name)
+
+    def use_panel(self) -> None:
+        """Read and change all that there is, with the right password and with a wrong one."""
+        http, shown = self.gateway.http, self.shown.add
+        admin, wrong = ("admin", PASSWORD), ("admin", KEYS["a wrong password"])
+        config = {"api_token": TOKEN, "models": {"A": {"mapping": "b"}}}
+        self.upstream.models = self.upstream.bot(respond(401, {"error": f"Not with {TOKEN}."}), name="list")
+        assert shown(http.post("/api/admin/config", json=config, auth=admin)).json()["api_token_set"]
+        shown(http.post("/api/admin/config", json=config | {"api_token": f"{TOKEN}é"}, auth=admin))
+        shown(http.post("/api/admin/config", json={"models": 1, "api_token": TOKEN}, auth=admin))
+        shown(http.post("/api/admin/config", json=config | {"enable": False}, auth=admin))
+        dry = {"text": f"api_token: {TOKEN}2\nmodels: {{}}\n", "dry_run": True}
+        shown(http.post("/api/admin/import", json=dry, auth=admin))
+        shown(http.post("/api/admin/import", json={"text": f"api_token: [{TOKEN}"}, auth=admin))
+        for version in shown(http.get("/api/admin/history", auth=admin)).json()["data"]:
+            shown(http.get(f"/api/admin/history/{version['id']}", auth=admin))
+        for form in ("yaml", "json", "none"):
+            shown(http.get("/api/admin/export", params={"format": form}, auth=admin))
+        for path in (*PANEL, *PUBLIC):
+            for auth in (admin, wrong, None):
+                shown(http.get(path, auth=auth))
+        (self.folder / "models.yaml").write_text(f"models: [\napi_token: {TOKEN}\n")
+        for path in PANEL:
+            shown(http.get(path, auth=admin))
+
+    def check(self) -> None:
+        """Nothing of it stands where it does not belong; the answers of bots are not among it."""
+        self.gateway.stop()
+        everything = KEYS | TEXTS
+        check("the log", self.gateway.log.read_bytes(), everything)
+        for name, content in self.shown.answers.items():
+            check(name, content, everything)
+        for path in (path for path in self.folder.rglob("*") if path.is_file()):
+            exempt = KEPT.get(path.relative_to(self.folder).parts[0], set())
+            found = {name: secret for name, secret in everything.items() if name not in exempt}
+            check(str(path), str(path).encode() + path.read_bytes(), found)
+
+
+@pytest.fixture
+def own_upstream() -> Iterator[ScriptedUpstream]:
+    upstream = ScriptedUpstream()
+    yield upstream
+    upstream.stop()
+
+
+def test_what_clients_bring_is_nowhere(
+    start_gateway: StartGateway, own_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    world = World(start_gateway, own_upstream, tmp_path)
+    key = KEYS["the client's key"]
+    world.chat(key, key)
+    world.use_panel()
+    world.check()
+    assert world.shown.refused >= {400, 401, 402, 404, 429, 502}
+    kept = [*tmp_path.glob("models.history/*.yaml"), tmp_path / "models.yaml"]
+    assert all(TOKEN in path.read_text() for path in kept)
+    cached = [path for path in tmp_path.glob("url_cache/*") if path.is_file()]
+    assert len(kept) >= 2
+    assert cached
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [str(path) for path in files if path.stat().st_mode & 0o077] == []
+
+
+def test_what_the_gateway_has_is_nowhere(
+    start_gateway: StartGateway, own_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    access, folder = tmp_path / "keys", tmp_path / "config"
+    folder.mkdir()
+    access.write_text(keys.line("alice", KEYS["the access key"]) + "\n")
+    poe_key = KEYS["the gateway's Poe key"]
+    world = World(start_gateway, own_upstream, folder, POE_API_KEY=poe_key, ACCESS_KEYS=str(access))
+    world.chat(KEYS["the access key"], poe_key)
+    world.ask(KEYS["a wrong key"], "a wrong key", answer(DONE), {})
+    world.use_panel()
+    world.check()
+    assert KEYS["the access key"].encode() not in access.read_bytes()
+    assert world.shown.refused >= {400, 401, 402, 404, 429, 502}
