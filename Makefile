@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .clients
 BROWSER := .venv-browser
+FUZZ := .venv-fuzz
 CLIENT_GROUPS := $(basename $(notdir $(wildcard tests/clients/requirements/*.in)))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
@@ -34,6 +35,13 @@ test-clients: $(VENV)/.development $(CLIENT_GROUPS:%=$(CLIENTS)/%/.installed) te
 
 test-browser: $(BROWSER)/.ready ## Run the panel in Chromium, which must be installed (CHROMIUM=... names another)
 	$(BROWSER)/bin/python -m pytest tests/browser $(ARGS)
+
+.PHONY: test-fuzz fuzz
+test-fuzz: $(VENV)/.development ## Ask for all that /openapi.json says, rightly and wrongly, for minutes
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} FUZZ_SECONDS=$${FUZZ_SECONDS:-240} $(BIN)/python -m pytest tests/fuzz $(ARGS)
+
+fuzz: $(FUZZ)/.ready ## Fuzz parsers by what they cover (FUZZ_SECONDS=60 for each; ARGS=NAME for one; Linux)
+	$(FUZZ)/bin/python -m tests.fuzz.run $(ARGS)
 
 screenshots: $(BROWSER)/.ready ## Take the README's pictures of the panel anew
 	$(BROWSER)/bin/python -m tests.browser.screenshots
@@ -69,6 +77,7 @@ lock: $(VENV)/.development ## Lock the newest versions, with hashes, for Python 
 	$(COMPILE) --custom-compile-command 'make lock' requirements.in -o requirements.txt
 	$(COMPILE) --custom-compile-command 'make lock' -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) --custom-compile-command 'make lock' -c requirements-dev.txt requirements-browser.in -o requirements-browser.txt
+	$(COMPILE) --custom-compile-command 'make lock' -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
 
 lock-clients: $(VENV)/.development ## Lock the newest clients for make test-clients
 	for group in $(CLIENT_GROUPS); do cd tests/clients/requirements && ../../../$(COMPILE) \
@@ -77,7 +86,7 @@ lock-clients: $(VENV)/.development ## Lock the newest clients for make test-clie
 		$$(node -p 'Object.keys(require("./package.json").dependencies).map(name => name + "@latest").join(" ")')
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) $(CLIENTS) $(BROWSER) tests/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(BROWSER) $(FUZZ) .fuzz tests/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -104,4 +113,9 @@ tests/clients/node_modules/.installed: tests/clients/package-lock.json
 $(BROWSER)/.ready: requirements-dev.txt requirements-browser.txt | $(BIN)/python
 	$(BIN)/python -m venv $(BROWSER)
 	$(BROWSER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt -r requirements-browser.txt
+	@touch $@
+
+$(FUZZ)/.ready: requirements-dev.txt requirements-fuzz.txt | $(BIN)/python
+	$(BIN)/python -m venv $(FUZZ)
+	$(FUZZ)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt -r requirements-fuzz.txt
 	@touch $@

@@ -16,7 +16,8 @@ from app.models import config
 from app.openapi.document import path_of
 from app.openapi.operations import OPERATIONS
 from app.settings import Settings
-from tests.gateway import Gateway, authorization, environment, message_of
+from tests.admin.conftest import ADMIN
+from tests.gateway import KEY, Gateway, authorization, environment, message_of
 from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -154,6 +155,33 @@ def test_calls_are_as_they_are_described(
         schema_of(document, "ChatCompletion").validate(whole.json())
         for event in gateway.stream(bot.name, **offer)[:-1]:
             schema_of(document, "ChatCompletionChunk").validate(event)
+
+
+def test_each_path_has_the_methods_that_are_described_and_no_others(
+    panel: Gateway, document: dict[str, Any]
+) -> None:
+    for path, item in document["paths"].items():
+        url = path.replace("{", "").replace("}", "")
+        described = {method.upper() for method in item}
+        for method in {*METHODS, "TRACE"} - described:
+            refused = panel.http.request(method, url, auth=ADMIN)
+            assert refused.status_code == 405, (method, url)
+            schema_of(document, "Error").validate(refused.json())
+            allowed = set(refused.headers["Allow"].split(", "))
+            assert allowed - {"HEAD", "OPTIONS"} == described, (method, url)
+
+
+def test_no_operation_takes_what_is_no_json(panel: Gateway, document: dict[str, Any]) -> None:
+    for (method, path), operation in operations_of(document).items():
+        if "requestBody" not in operation:
+            continue
+        url = path.replace("{", "").replace("}", "")
+        for kind in ("text/plain", "application/xml", "multipart/form-data; boundary=x", "nonsense"):
+            key = {"x-api-key": KEY, "Content-Type": kind}
+            refused = panel.http.request(method, url, content=b"{}", headers=key, auth=ADMIN)
+            assert refused.status_code == 415, (method, url, kind)
+            assert "415" in operation["responses"]
+            schema_of(document, "Error").validate(refused.json())
 
 
 def test_an_error_is_as_it_is_described(gateway: Gateway, document: dict[str, Any]) -> None:

@@ -104,10 +104,12 @@ _AnyTool = Annotated[
     Meta(
         description="A function; tools of other types are left out.",
         extra_json_schema={
-            "properties": {
-                "type": {"type": "string", "default": "function"},
-                "function": {"$ref": "#/components/schemas/Function"},
-            }
+            "properties": {"type": {"type": ["string", "null"], "default": "function"}},
+            "if": {"properties": {"type": {"enum": ["function", None]}}},
+            "then": {
+                "properties": {"function": {"$ref": "#/components/schemas/Function"}},
+                "required": ["function"],
+            },
         },
     ),
 ]

@@ -136,7 +136,7 @@ def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, An
 
 def _content(kind: str, form: Any, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     if kind == EVENTS:
-        return {"schema": {"type": "string", "description": _STREAM}}
+        return {"schema": {"description": _STREAM}}  # 3.1 has no words for a sequence of events
     found = [schemas[each] for each in _alternatives(form)]
     return {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
 

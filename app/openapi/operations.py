@@ -36,9 +36,15 @@ class Operation(Struct, frozen=True, kw_only=True):
     headers: Sequence[str] = ()
 
 
-def _path(name: str, description: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1}
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+def _path(name: str, description: str, example: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string", "minLength": 1},
+        "example": example,
+    }
 
 
 KEYS = ("bearer", "xApiKey", "apiKey")
@@ -58,7 +64,7 @@ _FORMAT = {
     "in": "query",
     "schema": {"type": "string", "enum": ["yaml", "json"], "default": "yaml"},
 }
-_VERSION = _path("id", "The version's id, of the history.")
+_VERSION = _path("id", "The version's id, of the history.", "1795449358000-3f2a9c1d5e7b8a60")
 
 OPERATIONS: Sequence[Operation] = (
     Operation(
@@ -87,7 +93,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="One bot of the list.",
         answers={JSON: answers.ModelEntry},
         errors=(404, 502),
-        parameters=(_path("model_id", "A name of the list, in any case; slashes are allowed."),),
+        parameters=(_path("model_id", "A name of the list, in any case; slashes are allowed.", "GPT-4o"),),
     ),
     Operation(
         paths=("/",),
@@ -143,7 +149,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="What the page is made of.",
         answers={"*/*": str},
         errors=(404,),
-        parameters=(_path("path", "The file's path."),),
+        parameters=(_path("path", "The file's path.", "panel.js"),),
         headers=("ETag",),
     ),
     Operation(
@@ -227,7 +233,7 @@ OPERATIONS: Sequence[Operation] = (
         id="exportConfig",
         tag="panel",
         summary="models.yaml as a file to take away, without the token.",
-        answers={YAML: str, JSON: answers.ConfigFields},
+        answers={YAML: answers.ConfigFields, JSON: answers.ConfigFields},
         errors=_PANEL_ERRORS,
         schemes=PANEL,
         parameters=(_FORMAT,),

@@ -158,6 +158,7 @@ class ScriptedUpstream:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.models: Bot = Bot("the list of models", [respond(200, {"object": "list", "data": []})])
+        self.anyone = Bot("whoever is not registered", [respond(404, {"error": "Bot does not exist"})])
         self._bots: dict[str, Bot] = {}
         self._numbers = itertools.count(1)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -190,8 +191,8 @@ class ScriptedUpstream:
     def _script_for(self, query: Query) -> Script:
         if query.path == "/v1/models":
             return self.models.next_script(query)
-        bot = self._bots.get(unquote(query.path.partition("/bot/")[2]))
-        return bot.next_script(query) if bot else respond(404, {"error": "Bot does not exist"})
+        bot = self._bots.get(unquote(query.path.partition("/bot/")[2]), self.anyone)
+        return bot.next_script(query)
 
 
 def _read_query(connection: Connection) -> Query:

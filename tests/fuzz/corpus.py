@@ -1,0 +1,11 @@
+"""The corpus: what each target has been given, seeds and what once broke it, a file each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "corpus"
+
+
+def inputs(target: str) -> list[Path]:
+    return sorted(path for path in (FOLDER / target).iterdir() if path.is_file())

@@ -1,0 +1,138 @@
+"""Targets: what is done with bytes from outside. Each takes any, and raises only if there is a fault."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from app.answer.deltas import Delta, Finish, Restart
+from app.answer.pipeline import Pipeline
+from app.answer.toolcalls import ToolCalls
+from app.dialects import chat
+from app.dialects.chat_answer import ChatCompletion, ChatStream
+from app.errors import ApiError
+from app.models import config, edits, masks
+from app.models.config import ConfigError
+from app.poe.events import Done, Error, Event, EventReader, Text
+from app.poe.sse import EventStreamDecoder
+from app.tokenizer import o200k
+from tests.answer.test_toolcalls import TOOLS
+from tests.gateway import content_of, events_in
+
+Answer = tuple[str | None, list[Any], str]
+_STOP = ("STOP",)
+
+
+def stream(data: bytes) -> None:
+    """Poe's bytes, up to what a client gets: however they come, the answer is the same."""
+    width, data = _width(data)
+    _check(_events([data]), list(_events(_cut(data, width))))
+
+
+def tools(data: bytes) -> None:
+    """A bot's text in which there may be calls."""
+    width, data = _width(data)
+    said = data.decode(errors="replace")
+    _check([[Text(said)]], [[Text(piece)] for piece in _cut(said, width)])
+
+
+def request(data: bytes) -> None:
+    """A client's body, which is a conversation or a 400."""
+    try:
+        decoded = chat.decode(data)
+    except ApiError as error:
+        if error.status != 400:
+            raise
+    else:
+        assert decoded.conversation.messages
+
+
+def models_file(data: bytes) -> None:
+    """A models.yaml, which is refused or can be written back as it is."""
+    text = data.decode(errors="replace")
+    masks.masked(text)
+    try:
+        fields, _ = config.read(text)
+    except ConfigError:
+        return
+    changed = {**fields, "enable": not fields.get("enable")}
+    assert config.read(edits.edited(text, changed))[0] == changed
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "stream": stream,
+    "tools": tools,
+    "request": request,
+    "models_file": models_file,
+}
+
+
+def _width(data: bytes) -> tuple[int, bytes]:
+    """The first byte says in what pieces the rest comes."""
+    return (data[0] % 16 + 1 if data else 1), data[1:]
+
+
+def _cut(data: Any, width: int) -> Iterator[Any]:
+    return (data[start : start + width] for start in range(0, len(data), width))
+
+
+def _events(parts: Any) -> Iterator[list[Event]]:
+    decoder, reader = EventStreamDecoder(), EventReader()
+    for part in parts:
+        yield reader.read(decoder.feed(part))
+    yield reader.read(decoder.finish())
+
+
+def _check(whole: Any, cut: Any) -> None:
+    """The answer is the same in one body, in a stream, and in either when it comes in pieces.
+
+    But for one that begins anew: a stream cannot take back what it has said.
+    """
+    one, streamed, has_restarted = _rendered(whole)
+    assert has_restarted or one == streamed
+    assert _rendered(cut) == (one, streamed, has_restarted)
+
+
+def _rendered(batches: Any) -> tuple[Answer, Answer, bool]:
+    ids = (f"call_{index:024}" for index in count())
+    pipeline = Pipeline(o200k(), stop=_STOP, written_calls=ToolCalls(TOOLS, lambda: next(ids)))
+    completion, renderer = ChatCompletion("id", 1, "bot"), ChatStream("id", 1, "bot", include_usage=False)
+    written: list[bytes] = []
+    given: list[Delta] = []
+
+    def take(deltas: Sequence[Delta]) -> None:
+        given.extend(deltas)
+        completion.add(deltas)
+        written.append(renderer.render(deltas))
+
+    for batch in batches:
+        take(pipeline.feed([event for event in batch if not isinstance(event, (Done, Error))]))
+        if pipeline.finish_reason or (batch and isinstance(batch[-1], (Done, Error))):
+            break
+    if not pipeline.finish_reason:
+        take(pipeline.finish())
+    take([Finish(pipeline.finish_reason or "", pipeline.usage(0))])
+    has_restarted = any(isinstance(delta, Restart) for delta in given)
+    return _of_body(completion.render()), _of_stream(b"".join(written)), has_restarted
+
+
+def _of_body(body: bytes) -> Answer:
+    (choice,) = json.loads(body)["choices"]
+    calls = [each["function"] for each in choice["message"].get("tool_calls", ())]
+    return choice["message"]["content"] or "", calls, choice["finish_reason"]
+
+
+def _of_stream(body: bytes) -> Answer:
+    events = events_in(body)
+    calls: list[dict[str, str]] = []
+    reason = ""
+    for choice in (each["choices"][0] for each in events if isinstance(each, dict)):
+        reason = choice["finish_reason"] or reason
+        for piece in choice["delta"].get("tool_calls", ()):
+            if piece["index"] == len(calls):
+                calls.append(dict(piece["function"]))
+            else:
+                calls[piece["index"]]["arguments"] += piece["function"]["arguments"]
+    return content_of(events), calls, reason
