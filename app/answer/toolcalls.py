@@ -149,6 +149,8 @@ class ToolCalls:
     def _read_text(self, text: str, position: int) -> int:
         """Outside of calls."""
         place = self._prose.skip(text, position)
+        while place < len(text) and not self._openings.may_begin(text, place):
+            place = self._prose.skip(text, place + 1)
         if place > position:
             self._out.say(self._margin.feed(text[position:place]))
         return place if place == len(text) else self._open(text, place)

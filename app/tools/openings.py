@@ -28,6 +28,7 @@ from app.tools.tags import (
     Tag,
     Undecided,
     closing_tag,
+    may_open,
     opening_tag,
     space_end,
     with_prefix_of,
@@ -130,6 +131,10 @@ class Openings:
         self._tools = tools
         self._keys = {name: property_names(tool.parameters) for name, tool in tools.items()}
         self._kinds = WRAPPERS | _CALLS | tools.keys()
+
+    def may_begin(self, text: str, position: int) -> bool:
+        """Whether a call may begin with the sign at ``position``, nothing being open around it."""
+        return text[position] != "<" or may_open(text, position, self._kinds)
 
     def read(
         self, text: str, position: int, around: Around, *, is_line_start: bool, is_last: bool

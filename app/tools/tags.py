@@ -80,6 +80,14 @@ def opening_tag(text: str, position: int, kinds: Collection[str] | None) -> Tag 
     return Tag(name, kind, _value(found[2], found[3]), found[4] == "/", found.end())
 
 
+def may_open(text: str, position: int, kinds: Collection[str]) -> bool:
+    """Whether the sign ``<`` at ``position`` may begin a tag of ``kinds``, as far as its name tells."""
+    begun = _TAG_NAME.match(text, position)
+    if begun is None:
+        return position + 1 == len(text)
+    return _may_become(begun[1], kinds) if begun.end() == len(text) else _kind(begun[1], kinds) is not None
+
+
 def closing_tag(text: str, position: int, names: Collection[str]) -> MaybeEnd:
     """Where the closing tag at ``position`` ends, if it is that of one of ``names``."""
     found = _CLOSING.match(text, position)
