@@ -103,18 +103,22 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
     server.num_workers = server.cfg.workers + retiring
 
 
-def _end_at_sigterm() -> None:
-    """In a worker that has just been forked, whose handler is still the master's."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+_STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 
-# A SIGTERM that reaches a worker before it listens to signals would be lost, and the worker never stop. One
+def _end_when_stopped() -> None:
+    """In a worker that has just been forked, whose handlers are still the master's."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+# A signal that reaches a worker before it listens to signals would be lost, and the worker never stop. One
 # that is not ready yet may just end: nobody is served by it.
 os.register_at_fork(
-    before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGTERM}),
-    after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGTERM}),
-    after_in_child=_end_at_sigterm,
+    before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _STOPS),
+    after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS),
+    after_in_child=_end_when_stopped,
 )
 
 
