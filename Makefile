@@ -27,8 +27,9 @@ demo: $(VENV)/.development ## Run the gateway against bots of its own: no Poe ke
 bench: $(VENV)/.development ## Measure the gateway beside others (ARGS=--quick: a minute or so)
 	$(BIN)/python -m bench.run $(ARGS)
 
+# They wait more than they work, so there are more processes than cores; each has whole files of them.
 test: $(VENV)/.development ## Run the tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 test-clients: $(VENV)/.development $(CLIENT_GROUPS:%=$(CLIENTS)/%/.installed) tests/clients/node_modules/.installed ## Try real clients against the demo's bots (ARGS=NAME for some)
 	$(BIN)/python -m tests.clients.run $(ARGS)

@@ -106,8 +106,14 @@ class Gateway:
 def workers_of(gateway: Gateway) -> list[int]:
     """The process ids of the workers, oldest first; the dead do not count."""
     pids = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
-    stats = {int(pid): Path(f"/proc/{pid}/stat") for pid in pids}
-    return sorted(pid for pid, stat in stats.items() if stat.exists() and ") Z " not in stat.read_text())
+    return sorted(pid for pid in map(int, pids) if _is_alive(pid))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:  # it has just gone, before or while it was looked at
+        return False
 
 
 def authorization() -> dict[str, str]:

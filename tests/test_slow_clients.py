@@ -130,6 +130,7 @@ def resident(gateway: Gateway) -> int:
 
 def test_eight_clients_that_do_not_read_cost_little(upstream: ScriptedUpstream, start_gateway) -> None:
     gateway: Gateway = start_gateway(upstream.url)
+    eventually(lambda: len(workers_of(gateway)) == gateway.workers)
     small = upstream.bot(answer(text("small"), DONE))
     for _ in range(20):
         assert message_of(gateway.ask(small.name))["content"] == "small"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,9 +71,21 @@ def _ask(file: Path, pid: int) -> dict[str, int]:
 
 
 def calm(gateway: Gateway) -> Census:
-    """The census of a gateway that has nothing to do, once all its workers are there and without clients."""
+    """The census of a gateway that has nothing to do, whose workers have all answered."""
     eventually(lambda: len(workers_of(gateway)) == gateway.workers)
+    with ThreadPoolExecutor(8) as threads:
+        while not all(map(_has_counted, workers_of(gateway))):
+            list(threads.map(lambda _: gateway.ask("nobody"), range(8)))
     return _until(gateway, lambda census: all(each.clients == 0 for each in census.workers.values()))
+
+
+def _has_counted(pid: int) -> bool:
+    """Whether a worker has opened the file in which it counts, as it does for its first answer."""
+    names = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            names.append(descriptor.readlink().name)
+    return any(name.startswith("counter_") for name in names)
 
 
 def same_as(before: Census, gateway: Gateway) -> Census:
