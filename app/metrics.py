@@ -6,8 +6,9 @@ goes on in them, so that nothing is lost when it dies, and no files pile up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from prometheus_client import (
@@ -134,7 +135,7 @@ class Metrics:
         registry = self._registry
         if self._is_shared:
             registry = CollectorRegistry()
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            _Workers(registry)  # type: ignore[no-untyped-call]
         return (generate_latest(registry) + generate_latest(self._attachments)).decode()
 
     def _counter(self, name: str, says: str, *labels: str) -> Counter:
@@ -145,6 +146,22 @@ class Metrics:
 
     def _histogram(self, name: str, says: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"{_PREFIX}_{name}", says, labels, registry=self._registry, buckets=buckets)
+
+
+class _Workers(multiprocess.MultiProcessCollector):
+    """What all workers have written. A file is empty for a moment when a worker makes it."""
+
+    def collect(self) -> Iterable[Metric]:
+        written = [str(path) for path in Path(self._path).glob("*.db") if _size(path)]
+        found: Iterable[Metric] = self.merge(written, accumulate=True)  # type: ignore[no-untyped-call]
+        return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # of a worker that has just gone
+        return 0
 
 
 class _Attachments:

@@ -148,6 +148,16 @@ def test_what_a_dead_worker_counted_stays_and_what_it_had_under_way_goes(
         client.close()
 
 
+def test_a_file_that_a_worker_is_just_making_is_no_obstacle(measured: Gateway) -> None:
+    (folder,) = _folders(measured)
+    files = [folder / name for name in ("counter_63.db", "gauge_livesum_63.db", "histogram_63.db")]
+    for file in files:
+        file.touch()
+    assert scrape(measured)
+    for file in files:
+        file.unlink()
+
+
 def _scrape_if_up(gateway: Gateway) -> Samples:
     try:
         return scrape(gateway)
