@@ -237,7 +237,7 @@ def test_uploads_and_the_cache_are_counted(poe, start_gateway) -> None:
     parts = [{"type": "text", "text": WORDS}, {"type": "image_url", "image_url": {"url": url}}]
     try:
         for _ in range(2):
-            assert gateway.ask("echo", parts).status_code == 200
+            assert gateway.ask("Echo", parts).status_code == 200
     finally:
         uploads.stop()
     samples = scrape(gateway)
