@@ -279,9 +279,10 @@ def test_a_long_prompt_arrives_whole(listed: Gateway, upstream: ScriptedUpstream
 
 def test_keep_alive_connections_to_poe_are_used_again(listed: Gateway, upstream: ScriptedUpstream) -> None:
     bot = upstream.bot(FINE)
-    for _ in range(3):
+    for _ in range(6):
         assert message_of(listed.ask(bot.name))["content"] == "fine"
-    assert len({id(query.connection) for query in bot.queries}) == 1
+    # A connection comes back after its answer has left, so the next query may just miss it and open another.
+    assert len({id(query.connection) for query in bot.queries}) <= 2
 
 
 def test_an_idle_connection_that_poe_closed_is_replaced_without_harm(
