@@ -34,7 +34,7 @@ if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
 from app import descriptors, logs  # noqa: E402
-from app.server import is_retiring  # noqa: E402
+from app.server.worker import is_retiring  # noqa: E402
 from app.settings import DEFAULT_ADMIN_PASSWORD, Settings, SettingsError  # noqa: E402
 
 try:
@@ -48,8 +48,8 @@ preload_app = True
 _host = f"[{settings.host}]" if ":" in settings.host else settings.host
 bind = [f"{_host}:{port}" for port in (settings.port, settings.metrics_port) if port]
 workers = settings.workers
-worker_class = "app.server.GatewayWorker"
-logger_class = "app.server.ServerLog"
+worker_class = "app.server.worker.GatewayWorker"
+logger_class = "app.server.log.ServerLog"
 # Beside those that are served or wait, connections that are idle or ask for something else.
 worker_connections = settings.max_concurrent + settings.max_queue + 1024
 max_requests = settings.max_requests
@@ -94,7 +94,7 @@ def on_starting(server: Arbiter) -> None:
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Have as many workers as are set, and beside them those that come to their end (see ``app/server.py``).
+    """Have as many workers as are set, and beside them those that come to their end (see ``is_retiring``).
 
     In one that has ended nothing is under way. What it has counted stays.
     """

@@ -1,0 +1,124 @@
+"""Connections: clients' sockets, on which neither side waits for ever, and the listener that accepts them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gevent.socket
+from gevent.pool import Pool
+from gevent.server import StreamServer
+
+_BODY_BYTES_A_SECOND = (
+    1000  # slower than any line: who sends a body more slowly over its whole length is let go
+)
+_UNSENT_BYTES = 128 * 1024  # that the kernel keeps of an answer whose client takes nothing
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux's
+
+
+class ClientSocket(gevent.socket.socket):
+    """A client's connection, on which neither side waits for ever.
+
+    Sends at once what it can: gevent's asks for the buffer's size before. ``TimeoutError`` means that
+    the client has taken nothing for ``send_seconds``, or does not send its body as ``expect_body`` says.
+    """
+
+    send_seconds: float | None = None
+    timeout: float | None
+    _body_seconds = 0.0  # 0: nothing of a body is expected
+    _body_ends = 0.0
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        self.timeout = self.send_seconds
+        try:
+            sent = self.send(data, flags)
+            while sent < len(data):
+                sent += self.send(memoryview(data)[sent:], flags)
+        finally:
+            self.timeout = None
+
+    def expect_body(self, seconds: float) -> None:
+        """From now on what is read is a body: silences may last ``seconds``, all of it little longer."""
+        self._body_seconds = seconds
+        self._body_ends = time.monotonic() + seconds
+
+    def expect_head(self) -> None:
+        """What is read next is no body; its time is the reader's business."""
+        self._body_seconds = 0.0
+
+    def recv(self, *args: Any) -> bytes:
+        if not self._body_seconds:
+            return super().recv(*args)
+        self.timeout = min(self._body_seconds, max(0.001, self._body_ends - time.monotonic()))
+        try:
+            data = super().recv(*args)
+        finally:
+            self.timeout = None
+        self._body_ends += len(data) / _BODY_BYTES_A_SECOND
+        return data
+
+    def forget(self) -> None:
+        """Have closing drop what the client has not taken; the kernel would offer it for many minutes."""
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def end_reading(self) -> None:
+        """Have a read that waits return nothing, as if the client had left; gevent's would raise.
+
+        But what has come already is a request, and is served.
+        """
+        plain: Any = self
+        with contextlib.suppress(OSError):
+            if plain._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                return
+        with contextlib.suppress(OSError):
+            plain._sock.shutdown(socket.SHUT_RD)
+
+
+class Address:
+    """Where a listener listens, also when it does no longer: a connection may begin after that."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        return self._name
+
+
+class ClientServer(StreamServer):
+    """Accepts connections into the pool ``connections``, each for ``handle(address, connection, client)``."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        handle: Callable[..., None],
+        connections: Pool,
+        *,
+        send_seconds: float,
+        accepted_at_once: int,
+    ) -> None:
+        listener.settimeout(None)  # gevent's: blocks greenlets only
+        if _TCP_NOTSENT_LOWAT is not None and listener.family != socket.AF_UNIX:
+            listener.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+        super().__init__(listener, handle=partial(handle, Address(listener)), spawn=connections)
+        self.max_accept = accepted_at_once
+        self._send_seconds = send_seconds
+
+    def do_read(self) -> Any:
+        accepted = super().do_read()
+        if accepted is None:
+            return None
+        client, address = accepted
+        connection = ClientSocket(client.family, client.type, client.proto, fileno=client.detach())
+        connection.send_seconds = self._send_seconds
+        return connection, address
+
+    def close(self) -> None:
+        """Close the door behind all who have come: those who wait outside would be reset."""
+        while not self.closed and not self.full() and (accepted := self.do_read()):
+            self.do_handle(*accepted)
+        super().close()

@@ -1,0 +1,20 @@
+"""Log: gunicorn's own, which must tell nothing of what clients send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+
+class ServerLog(Logger):
+    """gunicorn's log without its access lines: the application writes one line a request itself.
+
+    Of exceptions only the class is told: some of gunicorn's quote what a client sent, its key as well.
+    """
+
+    access_log_enabled = False
+
+    def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        shown = [type(each).__name__ if isinstance(each, BaseException) else each for each in args]
+        super().debug(msg, *shown, **kwargs)

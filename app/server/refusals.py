@@ -1,0 +1,61 @@
+"""Refusals: what the server itself says to a request that never reaches the application, in OpenAI's form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+_CHUNKS = "The request body's chunks are not valid HTTP."
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A status line, and what the client is told."""
+
+    status: int
+    reason: str
+    message: str
+
+    def render(self, request_id: str) -> bytes:
+        """The whole response, after which the connection ends."""
+        kind = "invalid_request_error" if self.status < 500 else "server_error"
+        error = {"message": self.message, "type": kind, "param": None, "code": None}
+        body = msgspec.json.encode({"error": error})
+        head = (
+            f"HTTP/1.1 {self.status} {self.reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"x-request-id: {request_id}\r\nAccess-Control-Allow-Origin: *\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+FAILED = Refusal(500, "Internal Server Error", "The gateway failed to answer this request; its log says why.")
+
+# By the name of gunicorn's exception.
+_REFUSALS = {
+    "LimitRequestLine": Refusal(414, "URI Too Long", "The request line is too long."),
+    "LimitRequestHeaders": Refusal(
+        431, "Request Header Fields Too Large", "The request's header fields are too large."
+    ),
+    "UnsupportedTransferCoding": Refusal(
+        501, "Not Implemented", "The request's transfer coding is not supported."
+    ),
+    "ExpectationFailed": Refusal(417, "Expectation Failed", "Only 100-continue can be expected."),
+    "ForbiddenProxyRequest": Refusal(403, "Forbidden", "The request is forbidden."),
+    "InvalidRequestLine": Refusal(400, "Bad Request", "The request line is not valid HTTP."),
+    "InvalidRequestMethod": Refusal(400, "Bad Request", "The request method is not valid HTTP."),
+    "InvalidHTTPVersion": Refusal(400, "Bad Request", "The HTTP version is not supported."),
+    "InvalidHeader": Refusal(400, "Bad Request", "A header field is not valid HTTP."),
+    "InvalidHeaderName": Refusal(400, "Bad Request", "A header field's name is not valid HTTP."),
+    "ObsoleteFolding": Refusal(400, "Bad Request", "A header field is folded over several lines."),
+    "InvalidChunkSize": Refusal(400, "Bad Request", _CHUNKS),
+    "InvalidChunkExtension": Refusal(400, "Bad Request", _CHUNKS),
+    "ChunkMissingTerminator": Refusal(400, "Bad Request", _CHUNKS),
+    "InvalidSchemeHeaders": Refusal(400, "Bad Request", "The forwarded scheme is contradictory."),
+}
+
+
+def of(error: BaseException) -> Refusal:
+    """What a client is told whose request could not be read, or failed with ``error``."""
+    return _REFUSALS.get(type(error).__name__, FAILED)

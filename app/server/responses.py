@@ -1,0 +1,55 @@
+"""Responses: how an answer's head and body go on the wire."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any
+
+from gunicorn.http import wsgi
+
+
+class ClientResponse(wsgi.Response):
+    """Sends its head together with what follows it; gunicorn's sends it by itself."""
+
+    _head = b""
+
+    def send_headers(self) -> None:
+        if not self.headers_sent:
+            body: Any = self.req.body
+            if body.failed:
+                self.force_close()  # where the next request would begin is not known
+            fields = [f"{name}: {value}\r\n" for name, value in self.headers]
+            self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")
+            self.headers_sent = True
+
+    def default_headers(self) -> list[str]:
+        """The status line and the fields that are the server's."""
+        version = ".".join(map(str, self.req.version or (1, 1)))
+        fields = [
+            f"HTTP/{version} {self.status}\r\n",
+            f"Date: {_http_date(int(time.time()))}\r\n",
+            f"Connection: {'close' if self.should_close() else 'keep-alive'}\r\n",
+        ]
+        return [*fields, "Transfer-Encoding: chunked\r\n"] if self.chunked else fields
+
+    def close(self) -> None:
+        """The body is over."""
+        self.send_headers()
+        if self.chunked:
+            self._emit_body(b"")
+        elif self._head:
+            self.sock.sendall(self._head)
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self.chunked:
+            self.sock.sendall(b"%b%X\r\n%b\r\n" % (head, len(data), data))
+        else:
+            self.sock.sendall(head + data)
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)

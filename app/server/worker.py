@@ -1,0 +1,235 @@
+"""Worker: gunicorn's, with gevent, which serves the gateway: how it begins, recycles itself and stops."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import gevent
+from gevent.pool import Pool
+from gunicorn.http import wsgi
+from gunicorn.http.message import Request
+from gunicorn.workers.ggevent import GeventWorker
+
+from app.lifecycle import Lifecycle
+from app.logs import fault, logger
+from app.poe.client import PoeClient
+from app.poe.uploads import Uploads
+from app.server import leftovers, refusals
+from app.server.connections import ClientServer, ClientSocket
+from app.server.responses import ClientResponse
+from app.settings import Settings
+
+_NOTIFY_SECONDS = 1.0
+_ACCEPTED_AT_ONCE = 8  # then running answers have their turn
+_LOOK_SECONDS = 0.05
+_FIRST_REQUEST_SECONDS = 2.0  # that a connection has for it, once the door is closed
+_LAST_WORDS_SECONDS = 2.0
+_RETIRING = 1  # bytes in a worker's heartbeat file, which its master has open, too
+
+
+class GatewayWorker(GeventWorker):
+    """Serves the gateway, and stops in three steps.
+
+    After SIGTERM it serves on for ``DRAIN_SECONDS`` with ``/readyz`` at 503, so that whoever
+    balances the load can turn away; then it closes the door and idle connections; what still runs
+    ``GRACEFUL_TIMEOUT`` later gets an error for an end.
+
+    After ``MAX_REQUESTS`` it retires: another worker takes its place at once, and it goes when the
+    last of its answers has ended, however long that takes.
+    """
+
+    def init_process(self) -> None:
+        self._stopping = threading.Event()
+        self._is_spent = False
+        self._connections = Pool(self.worker_connections)
+        self._new: set[ClientSocket] = set()  # connections that have not brought a request yet
+        self._idle: set[ClientSocket] = set()  # those between two
+        # A setting is looked up by a method, again for each request: put them where attributes are.
+        vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        app: Any = self.wsgi
+        self._lifecycle: Lifecycle = app.extensions["lifecycle"]
+        self._settings: Settings = app.extensions["settings"]
+        self._upstreams: Sequence[PoeClient | Uploads] = app.extensions["upstreams"]
+        self._looks: Sequence[Callable[[], None]] = app.extensions["looks"]
+
+    def handle_exit(self, _signal: int, _frame: FrameType | None) -> None:
+        """SIGTERM. The event wakes the greenlet that waits for it in ``run``."""
+        self.alive = False
+        if self.booted:
+            self._lifecycle.drain()
+        gevent.spawn(self._stopping.set)
+
+    def run(self) -> None:
+        """Serve until told to stop, then stop."""
+        servers = [self._serve(listener) for listener in self.sockets]
+        self._keep_house(lambda: self._is_spent)
+        if self._is_spent and self._retire(servers):
+            return
+        self._wait(self._settings.drain_seconds, lambda: False)
+        for server in servers:
+            server.close()
+        self._let_go(self._idle)
+        self._wait(_FIRST_REQUEST_SECONDS, lambda: not self._new)
+        self._let_go(self._new)
+        if not self._wait(self._settings.graceful_timeout, self._is_empty):
+            logger.warning("running answers are ended: GRACEFUL_TIMEOUT is over")
+            self._lifecycle.end()
+            self._wait(_LAST_WORDS_SECONDS, self._is_empty)
+        for server in servers:
+            server.stop(timeout=0)
+
+    def _keep_house(self, is_over: Callable[[], bool]) -> None:
+        """Report to the master and tidy up, until ``is_over`` or a stop is asked for."""
+        while not is_over() and not self._stopping.wait(_NOTIFY_SECONDS):
+            self.notify()
+            for upstream in self._upstreams:
+                upstream.tidy_up()
+            for look in self._looks:
+                look()
+
+    def _retire(self, servers: Sequence[ClientServer]) -> bool:
+        """Have the master start another worker, and come to an end; whether no stop came between."""
+        logger.info("after %d requests another worker takes over", self.nr)
+        for server in servers:
+            server.close()
+        os.ftruncate(self.tmp.fileno(), _RETIRING)
+        os.kill(self.ppid, signal.SIGTTIN)
+        self._keep_house(self._is_empty)
+        return self._is_empty()
+
+    def _serve(self, listener: socket.socket) -> ClientServer:
+        server = ClientServer(
+            listener,
+            self.handle,
+            self._connections,
+            send_seconds=self._settings.send_timeout_seconds,
+            accepted_at_once=1 if self.cfg.workers > 1 else _ACCEPTED_AT_ONCE,
+        )
+        server.start()
+        return server
+
+    def _let_go(self, connections: set[ClientSocket]) -> None:
+        for connection in list(connections):
+            connection.end_reading()
+
+    def _is_empty(self) -> bool:
+        return not self._connections
+
+    def _wait(self, seconds: float, is_over: Callable[[], bool]) -> bool:
+        """Wait up to ``seconds`` until ``is_over``; whether it is."""
+        deadline = time.monotonic() + seconds
+        while not is_over():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self.notify()
+            time.sleep(min(left, _LOOK_SECONDS))
+        return True
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection. Between its requests it is idle."""
+        self._new.add(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._new.discard(client)
+            self._idle.discard(client)
+
+    def handle_request(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
+        """Serve one request, then see what is left of its body."""
+        self._new.discard(sock)
+        self._idle.discard(sock)
+        self._count()
+        try:
+            self._respond(listener_name, req, sock, addr)
+        except StopIteration:
+            leftovers.linger(req, sock)
+            raise
+        if not leftovers.drain(req, sock):
+            leftovers.linger(req, sock)
+            raise StopIteration
+        self._idle.add(sock)
+        return True
+
+    def _count(self) -> None:
+        """One more request: the last before this worker retires?"""
+        self.nr += 1
+        if self.nr == self.max_requests:
+            self.alive, self._is_spent = False, True
+
+    def _respond(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> None:
+        """Have the application answer. ``StopIteration``: nothing more on this connection."""
+        response, environ = wsgi.create(
+            req, sock, addr, listener_name, self.cfg, response_class=ClientResponse
+        )
+        environ["wsgi.multithread"] = True
+        if not self.alive:
+            response.force_close()
+        try:
+            self._run_application(environ, response)
+        except gevent.GreenletExit:
+            return
+        except TimeoutError:
+            logger.info("a client took nothing of its answer for too long, and is let go")
+            sock.forget()
+            raise StopIteration from None
+        except OSError:
+            raise
+        except (Exception, SystemExit) as error:
+            if not response.headers_sent:
+                raise
+            logger.error("an answer failed half-way: %s", fault(error))
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            raise StopIteration from None
+        if response.should_close():
+            raise StopIteration
+
+    def _run_application(self, environ: Any, response: wsgi.Response) -> None:
+        application: Any = self.wsgi
+        client: Any = response.sock
+        client.expect_body(self._settings.body_timeout_seconds)
+        try:
+            body = application(environ, response.start_response)
+        finally:
+            client.expect_head()
+        try:
+            for piece in body:
+                response.write(piece)
+            response.close()
+        finally:
+            body.close()
+
+    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Refuse what is not HTTP, or say that a request failed, in OpenAI's form.
+
+        Nothing that was sent is logged or echoed: a broken header field may be the one with the key.
+        """
+        refusal = refusals.of(exc)
+        request_id = secrets.token_hex(16)
+        host = addr[0] if addr else "-"
+        if refusal is refusals.FAILED:
+            logger.error("request %s from %s failed: %s", request_id, host, fault(exc))
+        else:
+            logger.warning("request %s from %s refused: %s", request_id, host, type(exc).__name__)
+        with contextlib.suppress(OSError):
+            client.sendall(refusal.render(request_id))
+            leftovers.linger(req, client)
+
+
+def is_retiring(worker: Any) -> bool:
+    """Whether ``worker``, seen from its master, has had another one take its place."""
+    return os.fstat(worker.tmp.fileno()).st_size == _RETIRING
