@@ -13,7 +13,7 @@ from flask import Flask
 
 from app.admin import access, assets, bots, config, headers, page, state
 from app.admission import Admission
-from app.api import chat, health, models, requests
+from app.api import absent, chat, health, models, requests
 from app.api import metrics as metrics_api
 from app.api.access import Access
 from app.attachments.cache import FileUploadCache, UploadCache
@@ -37,6 +37,7 @@ from app.poe.models import fetch
 from app.poe.uploads import Uploads
 from app.proxies import Proxies
 from app.settings import Settings
+from app.slashes import SingleSlashes
 from app.streaming import ReadWaiter, apart, lines, run_together, time_limit
 from app.tokenizer import o200k
 
@@ -66,6 +67,7 @@ def create_app(settings: Settings) -> Flask:
     admission = Admission(settings.max_concurrent, settings.max_queue)
     metrics = Metrics(counters.totals, lambda: admission.waiting + completions.waiting)
     requests.install(app, metrics)
+    absent.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     clients = Access(settings.poe_api_key, keys)
@@ -80,6 +82,7 @@ def create_app(settings: Settings) -> Flask:
         sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)
         _add_panel(app, guard, sources)
     route.install(app)
+    app.wsgi_app = SingleSlashes(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies or settings.script_name:
         app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
     app.extensions |= {

@@ -67,6 +67,11 @@ def cross_origin() -> ApiError:
     return ApiError(403, message, "permission_error", "cross_origin")
 
 
+def not_found(message: str) -> ApiError:
+    """404: there is nothing of this name here."""
+    return ApiError(404, message, code="not_found")
+
+
 def model_not_found(message: str) -> ApiError:
     """404: there is no such bot."""
     return ApiError(404, message, code="model_not_found", param="model")

@@ -56,7 +56,11 @@ RIGHT = ("/v1/chat/completions", "/chat/completions", "/v1/models", "/models")
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/chat/completions", "/chat/completions", "/v1/chat/completions/", "/chat/completions/"]
+    "path",
+    [
+        *("/v1/chat/completions", "/chat/completions", "/v1/chat/completions/", "/chat/completions/"),
+        *("/v1//chat/completions", "//v1/chat///completions//"),
+    ],
 )
 @pytest.mark.parametrize("query", ["", "?beta=true"])
 def test_a_chat_has_several_paths(gateway: Gateway, bot: Bot, path: str, query: str) -> None:
@@ -65,7 +69,11 @@ def test_a_chat_has_several_paths(gateway: Gateway, bot: Bot, path: str, query: 
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/readyz", "/healthz/", "/v1/models", "/models", "/v1/models/", "/models/"]
+    "path",
+    [
+        *("/", "/v1", "/v1/", "/healthz", "/readyz", "/healthz/"),
+        *("/v1/models", "/models", "/v1/models/", "/models/", "/v1//models"),
+    ],
 )
 def test_get_and_head_need_no_key(gateway: Gateway, path: str) -> None:
     got, head = gateway.http.get(path), gateway.http.head(path)
@@ -75,8 +83,9 @@ def test_get_and_head_need_no_key(gateway: Gateway, path: str) -> None:
     assert head.content == b""
 
 
-def test_the_root_says_what_this_is(gateway: Gateway) -> None:
-    assert gateway.http.get("/").json()["name"] == "poe2openai"
+@pytest.mark.parametrize("path", ["/", "/v1"])
+def test_the_root_says_what_this_is(gateway: Gateway, path: str) -> None:
+    assert gateway.http.get(path).json()["name"] == "poe2openai"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,59 @@ def test_a_wrong_path_is_told_the_nearest_right_one(
     assert hint, response.error
     assert hint[1].endswith(nearest)
     assert hint[1] in RIGHT
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("/v1/completions", "Poe's bots chat: POST /v1/chat/completions, with messages."),
+        ("/v1/engines/Echo/completions", "POST /v1/chat/completions"),
+        ("/v1/responses", "have the client use chat completions"),
+        ("/responses/", "have the client use chat completions"),
+        ("/v1/responses/resp_1/cancel", "have the client use chat completions"),
+        ("/v1/embeddings", "Poe has no bots for them"),
+        ("/v1/v1/embeddings", "Poe has no bots for them"),
+        ("/openai/v1/moderations", "Poe has no bots for them"),
+        ("/v1/images/generations", "ask an image bot by POST /v1/chat/completions"),
+        ("/v1/audio/transcriptions", "as input_audio"),
+        ("/v1/videos", "ask a video bot"),
+        ("/v1/files/file-1/content", "as parts of type file"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_asks_for_an_api_that_is_not_here_is_told_what_to_do(
+    gateway: Gateway, method: str, path: str, advice: str
+) -> None:
+    error = told(gateway.http.request(method, path, headers=authorization()), 404, "not_found")
+    assert advice in error["message"]
+    assert f"{gateway.url}/v1." in error["message"]
+    assert "Did you mean" not in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages?beta=true", "/v1/messages/count_tokens"])
+def test_anthropics_clients_are_told_so_in_their_form(gateway: Gateway, path: str) -> None:
+    response = gateway.http.post(path, json={"model": "Echo"}, headers={"x-api-key": KEY})
+    assert response.status_code == 404
+    assert response.json().keys() == {"type", "error"}
+    assert response.json()["type"] == "error"
+    assert response.json()["error"]["type"] == "not_found_error"
+    assert f"The base URL for OpenAI clients is {gateway.url}/v1." in response.json()["error"]["message"]
+
+
+def test_googles_clients_are_told_so_in_their_form(gateway: Gateway) -> None:
+    response = gateway.http.post("/v1beta/models/Echo:generateContent", json={})
+    assert response.status_code == 404
+    error = response.json()["error"]
+    assert error.keys() == {"code", "message", "status"}
+    assert (error["code"], error["status"]) == (404, "NOT_FOUND")
+    assert f"{gateway.url}/v1." in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/tags", "/api/version"])
+def test_ollamas_clients_are_told_so_in_their_form(gateway: Gateway, path: str) -> None:
+    response = gateway.http.get(path)
+    assert response.status_code == 404
+    assert f"{gateway.url}/v1." in response.json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,13 @@ def test_a_model_is_told_in_openais_words_and_in_those_of_others(poe_gateway: Ga
     assert bare.keys() == {"id", "object", "created", "owned_by"}
 
 
-@pytest.mark.parametrize("path", ["/v1/models/Echo", "/models/Echo", "/v1/models/Echo/", "/v1/models/eCHO"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/models/Echo", "/models/Echo", "/v1/models/Echo/", "/v1/models/eCHO"),
+        *("/v1/models/openai/echo", "/v1/models/poe%2Fanthropic%2FEcho"),
+    ],
+)
 def test_one_model_can_be_asked_for(poe_gateway: Gateway, path: str) -> None:
     response = poe_gateway.http.get(path)
     assert response.status_code == 200

@@ -24,6 +24,7 @@ def create_blueprint(lifecycle: Lifecycle) -> Blueprint:
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/")
+    @blueprint.get("/v1")
     def about() -> Response:
         return _json(_ABOUT)
 

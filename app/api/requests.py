@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
 import secrets
@@ -12,7 +11,7 @@ from functools import partial
 from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.admission import Admission
 from app.completion import Trace
@@ -26,7 +25,7 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
 # Asked for all the time. Of the panel's, what is refused is told: it may be a guess at the password.
 _QUIET_PATHS = ("/healthz", "/readyz")
 _QUIET_PANEL_PATHS = ("/static/", "/api/admin/state", "/metrics")
-_PANEL_PREFIXES = ("/admin", "/api/", "/static/", "/metrics")  # same origin only
+PANEL_PREFIXES = ("/admin", "/api/", "/static/", "/metrics")  # same origin only
 _EXPOSED = ", ".join(
     [
         "x-request-id",
@@ -109,7 +108,7 @@ def install(app: Flask, metrics: Metrics) -> None:
     app.before_request(partial(_begin, metrics))
     app.after_request(_finish)
     app.register_error_handler(ApiError, _render)
-    app.register_error_handler(HTTPException, lambda error: _render(_from_http(app, error)))
+    app.register_error_handler(HTTPException, lambda error: _render(_from_http(error)))
     app.register_error_handler(Exception, _render_fault)
 
 
@@ -136,7 +135,7 @@ def _begin(metrics: Metrics) -> Response | None:
     dialect = request.blueprint or OTHER
     about = (request.method, request.path, request.remote_addr)
     g.record = current = Record(request_id, *about, metrics, route, dialect)
-    is_preflight = current.method == "OPTIONS" and not current.path.startswith(_PANEL_PREFIXES)
+    is_preflight = current.method == "OPTIONS" and not current.path.startswith(PANEL_PREFIXES)
     if not is_preflight:
         return None
     response = Response(status=204)
@@ -148,7 +147,7 @@ def _finish(response: Response) -> Response:
     current = record()
     current.status = current.status or response.status_code
     response.headers["x-request-id"] = current.id
-    if not current.path.startswith(_PANEL_PREFIXES):
+    if not current.path.startswith(PANEL_PREFIXES):
         _allow_origins(response, current.method)
     response.call_on_close(current.write)
     response.call_on_close(current.count)
@@ -187,28 +186,12 @@ def _render_fault(error: Exception) -> Response:
     return _render(internal_error())
 
 
-def _from_http(app: Flask, error: HTTPException) -> ApiError:
+def _from_http(error: HTTPException) -> ApiError:
     """What Flask refuses by itself."""
     status = error.code or 500
-    if isinstance(error, NotFound):
-        return ApiError(404, _not_found(app), code="not_found")
     if isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ()))
         message = f"{request.method} is not allowed here; allowed: {allowed}."
         return ApiError(405, message, code="method_not_allowed", headers={"Allow": allowed})
     kind = "invalid_request_error" if status < 500 else "server_error"
     return ApiError(status, f"{error.name}.", kind)
-
-
-def _not_found(app: Flask) -> str:
-    """Name the path that was probably meant: one that the wrong one begins or ends with, or is like."""
-    rules = {rule.rule for rule in app.url_map.iter_rules()}
-    known = sorted(
-        (rule for rule in rules if "<" not in rule and not rule.startswith(_PANEL_PREFIXES)), key=len
-    )
-    path = request.path.rstrip("/") or "/"
-    within = [each for each in known if each != "/" and (path.startswith(each) or path.endswith(each))]
-    nearest = within[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    base = f"{request.url_root}v1"
-    return f"There is no {word(request.path)} here.{hint} The base URL for OpenAI clients is {base}."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from app.errors import model_not_found
 from app.logs import News, logger
@@ -15,6 +16,7 @@ from app.models.store import Store
 from app.tools.ways import Way
 
 _TOLD_CONFLICTS = 10
+_Known = TypeVar("_Known")
 
 
 class Catalog:
@@ -48,9 +50,9 @@ class Catalog:
         return self.shape().models
 
     def find(self, name: str) -> Model | None:
-        """The list's entry of that name in any case. Waits and raises as ``models`` does."""
+        """The list's entry of a name, read as by ``resolve``. Waits and raises as ``models`` does."""
         self.models()
-        return self.shape().by_name.get(name.strip().casefold())
+        return _named(self.shape().by_name, name)
 
     def resolve(self, name: str) -> Bot:
         """The bot that a client means by ``name``.
@@ -59,12 +61,12 @@ class Catalog:
         A name that is not known is the bot's own. Raises ``ApiError`` (404) for a bot that is not in the
         list, if this is strict.
         """
-        bot = self._known(name)
+        bot = _named(self.shape().bots, name)
         if not self._is_strict or (bot and bot.is_listed):
             self.refresh_in_background()
             return bot or Bot(name.strip())
         self.models()
-        bot = self._known(name)
+        bot = _named(self.shape().bots, name)
         if bot is None or not bot.is_listed:
             raise model_not_found(f"The model {name[:200]!r} is not in the list of models (STRICT_MODELS).")
         return bot
@@ -93,19 +95,21 @@ class Catalog:
     def _token(self) -> str | None:
         return self._store.current().config.list_token
 
-    def _known(self, name: str) -> Bot | None:
-        bots, rest = self.shape().bots, name.strip()
-        while True:
-            bot = bots.get(rest.casefold())
-            if bot is not None:
-                return bot
-            _, slash, rest = rest.partition("/")
-            if not slash:
-                return None
-
     def _warn(self) -> None:
         conflicts = self._shape.conflicts
         if conflicts:
             told = " ".join(f"{conflict.message}" for conflict in conflicts[:_TOLD_CONFLICTS])
             if self._news.is_news(told):
                 logger.warning("%s: the first claim of a name counts. %s", self._store.path, told)
+
+
+def _named(known: Mapping[str, _Known], name: str) -> _Known | None:
+    """What ``name`` means, in any case, or what is left of it without what stands before a slash."""
+    rest = name.strip()
+    while True:
+        found = known.get(rest.casefold())
+        if found is not None:
+            return found
+        _, slash, rest = rest.partition("/")
+        if not slash:
+            return None

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from app import errors, files
 from app.coordination.locks import locked
-from app.errors import ApiError, invalid_request
+from app.errors import ApiError, invalid_request, not_found
 from app.logs import News, fault, logger
 from app.models import config as configs
 from app.models import edits, masks, merging, names
@@ -296,7 +296,7 @@ class Store:
             version = next(each for each in self.versions() if each.id == id)
             return version, _decoded(self._history.read(id))
         except (StopIteration, FileNotFoundError):
-            raise ApiError(404, "There is no such version.", code="not_found") from None
+            raise not_found("There is no such version.") from None
         except OSError as error:
             raise _not_written(error) from error
         except ConfigError as error:

@@ -93,10 +93,12 @@ OPERATIONS: Sequence[Operation] = (
         summary="One bot of the list.",
         answers={JSON: answers.ModelEntry},
         errors=(404, 502),
-        parameters=(_path("model_id", "A name of the list, in any case; slashes are allowed.", "GPT-4o"),),
+        parameters=(
+            _path("model_id", "A name of the list, in any case, also with a vendor's prefix.", "GPT-4o"),
+        ),
     ),
     Operation(
-        paths=("/",),
+        paths=("/", "/v1"),
         id="about",
         tag="service",
         summary="What this is.",

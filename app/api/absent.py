@@ -1,0 +1,41 @@
+"""Absent: what is answered to who asks for a path that is not here."""
+
+from __future__ import annotations
+
+import difflib
+from functools import partial
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
+
+from app.api.requests import PANEL_PREFIXES, record
+from app.dialects import absent
+from app.errors import not_found
+from app.logs import word
+
+_ROOTS = ("/", "/v1")  # with these all begin
+
+
+def install(app: Flask) -> None:
+    """Have ``app`` say where to go instead."""
+    app.register_error_handler(NotFound, partial(_answer, app))
+
+
+def _answer(app: Flask, _error: NotFound) -> Response:
+    base_url = f"{request.url_root}v1"
+    absence = absent.find(request.path, base_url) or absent.Absence(not_found(_hint(app, base_url)))
+    record().details["code"] = absence.error.code
+    return Response(absence.render(absence.error), absence.error.status, content_type="application/json")
+
+
+def _hint(app: Flask, base_url: str) -> str:
+    """Names the path that was probably meant: one that the wrong one begins or ends with, or is like."""
+    rules = {rule.rule for rule in app.url_map.iter_rules()}
+    known = sorted(
+        (rule for rule in rules if "<" not in rule and not rule.startswith(PANEL_PREFIXES)), key=len
+    )
+    path = request.path.rstrip("/") or "/"
+    within = [each for each in known if each not in _ROOTS and (path.startswith(each) or path.endswith(each))]
+    nearest = within[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    return f"There is no {word(request.path)} here.{hint} The base URL for OpenAI clients is {base_url}."

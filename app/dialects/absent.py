@@ -1,0 +1,81 @@
+"""Absent: APIs that are not here, and what who asks for them is told, in the form that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from app.dialects.chat_answer import render_error
+from app.errors import ApiError, not_found
+
+
+class Absence(Struct, frozen=True):
+    """``error``, and how the clients of that API want it."""
+
+    error: ApiError
+    render: Callable[[ApiError], bytes] = render_error
+
+
+_CHAT = "POST /v1/chat/completions"
+_LINK = f"by {_CHAT}; it answers with a link"
+_FILES = "files go into messages, as parts of type file"
+# By a segment of the path, whatever stands before it in the base URL.
+_OPENAI = {
+    "completions": ("Completions", f"Poe's bots chat: {_CHAT}, with messages"),
+    "responses": ("Responses", f"have the client use chat completions, {_CHAT}"),
+    "embeddings": ("Embeddings", "Poe has no bots for them; take them from elsewhere"),
+    "moderations": ("Moderations", "Poe has no bots for them"),
+    "images": ("Images", f"ask an image bot {_LINK}"),
+    "videos": ("Videos", f"ask a video bot {_LINK}"),
+    "audio": (
+        "Audio",
+        f"ask a bot that speaks {_LINK}; what it shall hear goes into messages, as input_audio",
+    ),
+    "files": ("Files", _FILES),
+    "uploads": ("Uploads", _FILES),
+}
+_OLLAMA = frozenset(
+    f"/api/{name}" for name in ("chat", "embed", "embeddings", "generate", "ps", "show", "tags", "version")
+)
+
+
+def find(path: str, base_url: str) -> Absence | None:
+    """The API of ``path``, if it is one that is known and not here; ``base_url`` is named to its callers."""
+    segments = path.strip("/").split("/")
+    if path.rstrip("/") in _OLLAMA:
+        advice = "choose OpenAI, or what is compatible with it, as the provider"
+        return Absence(_error("Ollama", advice, base_url), _render_ollama)
+    if segments[0].startswith(("v1beta", "v1alpha")):
+        return Absence(_error("Gemini", "this is an API like OpenAI's", base_url), _render_gemini)
+    if "chat" in segments:
+        return None
+    for segment in segments:
+        if segment == "messages":
+            return Absence(_error("Messages", "this is an API like OpenAI's", base_url), _render_messages)
+        if segment in _OPENAI:
+            return Absence(_error(*_OPENAI[segment], base_url))
+    return None
+
+
+def _error(api: str, advice: str, base_url: str) -> ApiError:
+    message = f"The {api} API is not here: {advice}. The base URL for OpenAI clients is {base_url}."
+    return not_found(message)
+
+
+def _render_messages(error: ApiError) -> bytes:
+    """As Anthropic's clients read it (https://docs.claude.com/en/api/errors)."""
+    told = {"type": "not_found_error", "message": error.message}
+    return msgspec.json.encode({"type": "error", "error": told})
+
+
+def _render_gemini(error: ApiError) -> bytes:
+    """As Google's clients read it (https://google.aip.dev/193)."""
+    told = {"code": error.status, "message": error.message, "status": "NOT_FOUND"}
+    return msgspec.json.encode({"error": told})
+
+
+def _render_ollama(error: ApiError) -> bytes:
+    """As Ollama's clients read it (https://docs.ollama.com/api/errors)."""
+    return msgspec.json.encode({"error": error.message})
