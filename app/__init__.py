@@ -19,10 +19,9 @@ from app.api.access import Access
 from app.attachments.cache import FileUploadCache, UploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
-from app.attachments.redis_cache import RedisUploadCache
 from app.attachments.usage import Meter
 from app.completion import Completions
-from app.coordination import Coordination
+from app.coordination import Coordination, coordination_for
 from app.coordination.counts import Counts
 from app.keys.file import KeyFile
 from app.lifecycle import Lifecycle
@@ -51,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     client = PoeClient(settings, ReadWaiter, time_limit)
-    shared = Coordination(settings, lines)
+    shared = coordination_for(settings, lines)
     listing = _listing(client, shared, settings)
     store = Store(settings.config_dir, listing.names, apart)
     catalog = Catalog(store, listing, is_strict=settings.strict_models)
@@ -155,4 +154,8 @@ def _hosting(uploads: Uploads, shared: Coordination, counters: Counters, setting
 def _cache(shared: Coordination, counters: Counters, settings: Settings) -> UploadCache:
     limit, ttl = settings.url_cache_size_mb * _MEGABYTE, settings.url_cache_ttl_seconds
     local = FileUploadCache(settings.config_dir / "url_cache", limit, ttl, settings.workers, counters)
-    return RedisUploadCache(shared.link, ttl, local) if shared.link and limit else local
+    if not shared.link or not limit:
+        return local
+    from app.attachments.redis_cache import RedisUploadCache  # noqa: PLC0415 - brings redis
+
+    return RedisUploadCache(shared.link, ttl, local)

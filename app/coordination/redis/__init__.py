@@ -1,1 +1,47 @@
 """Redis: what workers share, for those of several machines. The only place that imports redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from app.coordination import Coordination
+from app.coordination.boards import Board
+from app.coordination.counts import Counts
+from app.coordination.once import Once
+from app.coordination.redis.boards import RedisBoard
+from app.coordination.redis.counts import RedisCounts
+from app.coordination.redis.fallback import FallbackCounts, FallbackOnce, FallbackSlots
+from app.coordination.redis.link import Link
+from app.coordination.redis.once import RedisOnce
+from app.coordination.redis.slots import RedisSlots
+from app.coordination.slots import Slots
+from app.settings import Settings
+
+_LINES = 32  # connections of a worker to Redis
+
+
+class RedisCoordination(Coordination):
+    """What one process shares with those of all machines, and by files while the Redis at ``url`` is down."""
+
+    link: Link
+
+    def __init__(
+        self, url: str, settings: Settings, lines: Callable[[int], AbstractContextManager[object]]
+    ) -> None:
+        super().__init__(settings)
+        self.link = Link(url, lines(_LINES))
+
+    def slots(self) -> Slots:
+        local = super().slots()
+        return FallbackSlots(RedisSlots(self.link, self._interval), local) if self._interval else local
+
+    def once(self, name: str) -> Once:
+        return FallbackOnce(RedisOnce(self.link, name), super().once(name))
+
+    def counts(self, name: str, limit: int, window: float) -> Counts:
+        shared = RedisCounts(self.link, name, limit, window)
+        return FallbackCounts(shared, super().counts(name, limit, window))
+
+    def board(self) -> Board:
+        return RedisBoard(self.link)
