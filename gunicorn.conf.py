@@ -25,7 +25,8 @@ from gunicorn.workers.base import Worker  # noqa: E402
 
 # Memory, which does not stall as a disk may, where there is a place for it.
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-_OWN = f"/poe2openai-{os.getpid()}-"  # a reload stays with its folder
+_SCRATCH = "poe2openai-"
+_OWN = f"/{_SCRATCH}{os.getpid()}-"  # a reload stays with its folder
 # Where the workers count, each in files of its own; prometheus_client looks for it when it is imported.
 if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
     _FOLDER = f"{_MEMORY or tempfile.gettempdir()}{_OWN}{secrets.token_hex(8)}"
@@ -33,7 +34,7 @@ if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
-from app import descriptors, logs  # noqa: E402
+from app import descriptors, logs, scratch  # noqa: E402
 from app.server.worker import is_retiring  # noqa: E402
 from app.settings import DEFAULT_ADMIN_PASSWORD, Settings, SettingsError  # noqa: E402
 
@@ -124,7 +125,7 @@ os.register_at_fork(
 
 def when_ready(_server: Arbiter) -> None:
     """Have a place to count."""
-    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(mode=0o700)
+    scratch.make(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), _SCRATCH)
 
 
 def on_exit(_server: Arbiter) -> None:

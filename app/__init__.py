@@ -65,7 +65,8 @@ def create_app(settings: Settings) -> Flask:
     lifecycle = Lifecycle()
     admission = Admission(settings.max_concurrent, settings.max_queue)
     metrics = Metrics(counters.totals, lambda: admission.waiting + completions.waiting)
-    requests.install(app, metrics)
+    port = settings.metrics_port
+    requests.install(app, metrics, [partial(metrics_api.keep_apart, port)] if port else [])
     absent.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
@@ -134,8 +135,6 @@ def _add_metrics(
         return
     check = access.TokenAccess(token, tries).check if token else None if port else guard.check
     app.register_blueprint(metrics_api.create_blueprint(metrics, check))
-    if port:
-        metrics_api.keep_apart(app, port)
 
 
 def _hosting(uploads: Uploads, shared: Coordination, counters: Counters, settings: Settings) -> Hosting:

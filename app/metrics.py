@@ -39,6 +39,14 @@ _ATTACHMENTS = {
     "evictions": ("upload_cache_evictions", "Uploads forgotten for want of room."),
 }
 
+# What Poe can fail in, by the codes of app.errors. Counted from zero: what only comes into being with its
+# first failure has not increased for Prometheus.
+_UPSTREAM_CODES = (
+    *("connect_timeout", "first_byte_timeout", "idle_timeout", "upstream_timeout", "upstream_error"),
+    *("invalid_api_key", "insufficient_quota", "permission_denied", "model_not_found"),
+    *("context_length_exceeded", "invalid_request_error", "rate_limit_exceeded", "overloaded"),
+)
+
 Attachments = Callable[[], Mapping[str, int]]
 Labelled = TypeVar("Labelled", Counter, Histogram)
 
@@ -90,6 +98,8 @@ class Metrics:
         )
         self._tokens = self._counter("tokens", "Tokens, as usage counts them.", "dialect", "model", "kind")
         self._errors = self._counter("upstream_errors", "Failures of Poe, also those tried again.", "code")
+        for code in _UPSTREAM_CODES:
+            self._labelled(self._errors, code)
         self._waits = self._histogram(
             "rate_limit_wait_seconds", "Time that completions waited for RATE_LIMIT_MS.", _SHORT
         )
@@ -106,6 +116,10 @@ class Metrics:
         labelled = self._labelled
         labelled(self._requests, route, dialect, status).inc()
         labelled(self._durations, route, dialect).observe(seconds)
+
+    def count_refusal(self, status: int) -> None:
+        """The server has refused what is no request, or has failed at one."""
+        self._labelled(self._requests, OTHER, OTHER, status).inc()
 
     def begin_completion(self) -> None:
         """A completion is under way, until ``count_completion``."""

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,10 +16,23 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import create_app, errors
 from app.attachments.counters import Counters
-from app.metrics import Metrics
+from app.completion import Completions
+from app.metrics import _UPSTREAM_CODES, Metrics
+from app.poe import faults
 from app.settings import Settings, SettingsError
-from tests.gateway import KEY, ROOT, WORDS, Gateway, eventually, free_port, message_of, workers_of
+from tests.gateway import (
+    KEY,
+    ROOT,
+    WORDS,
+    Gateway,
+    environment,
+    eventually,
+    free_port,
+    message_of,
+    workers_of,
+)
 from tests.upstream.scripted import (
     DONE,
     LIMIT,
@@ -143,7 +157,7 @@ def test_what_a_dead_worker_counted_stays_and_what_it_had_under_way_goes(
     counted(measured, "completions_total", TURNS + 1, outcome="stop")
     (folder,) = _folders(measured)
     files = {path.name for path in folder.glob("counter_*.db")}
-    assert files <= {"counter_0.db", "counter_1.db"}  # the successors went on in the files of the dead
+    assert files == {"counter_0.db", "counter_1.db"}  # the successors went on in the files of the dead
     for client in clients:
         client.close()
 
@@ -168,6 +182,22 @@ def _scrape_if_up(gateway: Gateway) -> Samples:
 def _folders(gateway: Gateway) -> list[Path]:
     place = Path("/dev/shm")
     return list(place.glob(f"poe2openai-{gateway.process.pid}-*"))
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no /dev/shm here")
+def test_what_a_killed_gateway_left_goes_with_the_next_start(
+    upstream: ScriptedUpstream, start_gateway
+) -> None:
+    gateway, living = start_gateway(upstream.url), start_gateway(upstream.url)
+    (left,), (held,) = _folders(gateway), _folders(living)
+    workers = workers_of(gateway)
+    os.kill(gateway.process.pid, signal.SIGKILL)
+    gateway.process.wait(LIMIT)
+    eventually(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    for folder in (left, held):
+        os.utime(folder, (0, 0))  # as if they had been there for long
+    start_gateway(upstream.url)
+    assert (left.exists(), held.exists()) == (False, True)
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no /dev/shm here")
@@ -205,6 +235,22 @@ def test_made_up_models_paths_and_methods_make_no_labels(
     assert total(after, "requests_total", route="other") >= 40
 
 
+def test_what_the_server_refuses_by_itself_is_counted(measured: Gateway) -> None:
+    for request in (b"NO HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 30_000 + b"\r\n\r\n"):
+        with measured.connect() as client:
+            client.send(request)
+            client.response()
+    counted(measured, "requests_total", 1, route="other", status="400")
+    counted(measured, "requests_total", 1, route="other", status="431")
+
+
+def test_each_kind_of_failure_is_there_from_the_start(measured: Gateway) -> None:
+    samples = scrape(measured)
+    kinds = [dict(labels)["code"] for name, labels in samples if name == "poe2openai_upstream_errors_total"]
+    assert len(kinds) >= 13
+    assert total(samples, "upstream_errors_total") == 0
+
+
 def test_a_model_of_the_list_is_named(listing: ScriptedUpstream, start_gateway) -> None:
     gateway: Gateway = start_gateway(listing.url)
     assert gateway.http.get("/v1/models").json()["data"][0]["id"] == "Listed"
@@ -228,6 +274,22 @@ def test_failures_of_poe_are_counted_by_kind_also_those_tried_again(
     assert {code: total(samples, "upstream_errors_total", code=code) for code in codes} == dict.fromkeys(
         codes, 1
     )
+
+
+def test_a_fault_of_the_gateway_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> Iterator[None]:
+        yield from ()
+        raise ValueError
+
+    monkeypatch.setattr(Completions, "run", run)
+    app = create_app(Settings.load(environment(CONFIG_DIR=str(tmp_path))))
+    body = {"model": "x", "messages": [{"role": "user", "content": "x"}]}
+    response = app.test_client().post("/v1/chat/completions", json=body, headers={"x-api-key": KEY})
+    assert response.status_code == 500
+    response.close()
+    samples = read(app.extensions["metrics"].text())
+    assert total(samples, "completions_total", outcome="failed") == 1
+    assert total(samples, "requests_total", status="500") == 1
 
 
 def test_uploads_and_the_cache_are_counted(poe, start_gateway) -> None:
@@ -311,6 +373,10 @@ def test_a_port_of_their_own_has_nothing_else(upstream: ScriptedUpstream, start_
         assert client.get("/metrics", headers=headers).status_code == 200
         assert client.get("/metrics").status_code == (401 if token else 200)
         assert client.get("/metrics", headers=headers | {"Host": f"x:{gateway.port}"}).status_code == 200
+        for method in ("OPTIONS", "POST", "MADEUP"):
+            assert client.request(method, "/v1/chat/completions", headers=headers).status_code == 404
+    for method in ("OPTIONS", "POST", "HEAD", "MADEUP"):
+        assert gateway.http.request(method, "/metrics").status_code == 404
 
 
 def test_the_two_ports_cannot_be_one(tmp_path: Path) -> None:
@@ -359,6 +425,60 @@ def test_the_alerts_ask_for_nothing_that_there_is_not(names: set[str]) -> None:
         assert rule["alert"]
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"]
+
+
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize(
+    "command", [("check", "rules", "deploy/alerts.yml"), ("test", "rules", "tests/alerts.yml")]
+)
+def test_prometheus_understands_the_alerts_and_raises_them(command: tuple[str, ...]) -> None:
+    promtool(*command)
+
+
+@pytest.mark.needs("promtool")
+def test_prometheus_understands_the_metrics_and_how_it_is_told_of_them(
+    measured: Gateway, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    measured.ask(upstream.bot(answer(text("fine"), DONE)).name, stream=True)
+    metrics = counted(measured, "time_to_first_token_seconds_count", 1) and measured.http.get(
+        "/metrics", auth=ADMIN
+    )
+    promtool("check", "metrics", given=metrics.text)
+    page = ROOT.joinpath("docs/deployment.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (config,) = (each for each in blocks if "scrape_configs" in each)
+    tmp_path.joinpath("prometheus.yml").write_text(config)
+    promtool("check", "config", str(tmp_path / "prometheus.yml"))
+
+
+def promtool(*arguments: str, given: str | None = None) -> None:
+    """Prometheus' own tool, which must have nothing to say against what it is shown."""
+    ended = subprocess.run(
+        ["promtool", *arguments],
+        input=given,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_what_poe_can_fail_in_is_counted_by_these_names() -> None:
+    makers = {
+        *faults._BY_STATUS.values(),
+        *faults._BY_ERROR_TYPE.values(),
+        *(make for _, make in faults._WORDS),
+    }
+    said = {make("").code for make in makers} | {
+        errors.invalid_request("").type,
+        errors.bad_upstream("").code,
+    }
+    timed = {
+        make(1.0).code for make in (errors.connect_timeout, errors.first_byte_timeout, errors.idle_timeout)
+    }
+    assert {*_UPSTREAM_CODES} == said | timed
 
 
 def test_every_metric_stands_in_the_documents(names: set[str]) -> None:

@@ -207,6 +207,11 @@ class _Exchange:
         except ApiError as error:  # interrupted
             self._note_end(Failure(error))
             raise
+        except (TimeoutError, ClientGone):
+            raise
+        except Exception:
+            self._note_end(Failure(internal_error()))
+            raise
         if _is_last(batch):
             self._pump.release()
             self._note_end(batch[-1])

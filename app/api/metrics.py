@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from app.errors import not_found
 from app.metrics import CONTENT_TYPE, Metrics
 from app.streaming import apart
 
-_ENDPOINT = "metrics.metrics"
+_PATH = "/metrics"
 
 
 def create_blueprint(metrics: Metrics, check: Callable[[], None] | None) -> Blueprint:
@@ -19,7 +20,7 @@ def create_blueprint(metrics: Metrics, check: Callable[[], None] | None) -> Blue
     if check is not None:
         blueprint.before_request(check)
 
-    @blueprint.get("/metrics", endpoint="metrics")
+    @blueprint.get(_PATH)
     def show() -> Response:
         metrics.look()
         return Response(apart(metrics.text), content_type=CONTENT_TYPE)
@@ -32,11 +33,11 @@ def create_blueprint(metrics: Metrics, check: Callable[[], None] | None) -> Blue
     return blueprint
 
 
-def keep_apart(app: Flask, port: int) -> None:
-    """Have nothing but the metrics on ``port``, and the metrics nowhere else."""
-
-    @app.before_request
-    def separate() -> None:
-        is_there = request.environ["SERVER_PORT"] == str(port)
-        if is_there != (request.endpoint == _ENDPOINT):
-            raise NotFound
+def keep_apart(port: int) -> None:
+    """Let nothing but the metrics be on ``port``, and the metrics nowhere else. Raises a 404."""
+    is_there = request.environ["SERVER_PORT"] == str(port)
+    is_meant = request.path.rstrip("/") == _PATH
+    if is_there and not is_meant:
+        raise not_found(f"There is nothing but {_PATH} on this port.")
+    if is_meant and not is_there:
+        raise NotFound

@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -103,9 +104,12 @@ def record() -> Record:
     return current
 
 
-def install(app: Flask, metrics: Metrics) -> None:
-    """Make ``app`` do all this for every request."""
+def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = ()) -> None:
+    """Make ``app`` do all this for every request. ``gates`` come first, and may raise."""
     app.before_request(partial(_begin, metrics))
+    for gate in gates:
+        app.before_request(gate)
+    app.before_request(_answer_preflight)
     app.after_request(_finish)
     app.register_error_handler(ApiError, _render)
     app.register_error_handler(HTTPException, lambda error: _render(_from_http(error)))
@@ -128,13 +132,17 @@ def admit(blueprint: Blueprint, admission: Admission) -> None:
     blueprint.after_request(leave_in_the_end)
 
 
-def _begin(metrics: Metrics) -> Response | None:
+def _begin(metrics: Metrics) -> None:
     given = request.headers.get("x-request-id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     route = request.url_rule.rule if request.url_rule else OTHER
     dialect = request.blueprint or OTHER
     about = (request.method, request.path, request.remote_addr)
-    g.record = current = Record(request_id, *about, metrics, route, dialect)
+    g.record = Record(request_id, *about, metrics, route, dialect)
+
+
+def _answer_preflight() -> Response | None:
+    current = record()
     is_preflight = current.method == "OPTIONS" and not current.path.startswith(PANEL_PREFIXES)
     if not is_preflight:
         return None

@@ -21,6 +21,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
+from app.metrics import Metrics
 from app.poe.client import PoeClient
 from app.poe.uploads import Uploads
 from app.server import leftovers, refusals
@@ -61,6 +62,7 @@ class GatewayWorker(GeventWorker):
         super().load_wsgi()
         app: Any = self.wsgi
         self._lifecycle: Lifecycle = app.extensions["lifecycle"]
+        self._metrics: Metrics = app.extensions["metrics"]
         self._settings: Settings = app.extensions["settings"]
         self._upstreams: Sequence[PoeClient | Uploads] = app.extensions["upstreams"]
         self._looks: Sequence[Callable[[], None]] = app.extensions["looks"]
@@ -225,6 +227,7 @@ class GatewayWorker(GeventWorker):
             logger.error("request %s from %s failed: %s", request_id, host, fault(exc))
         else:
             logger.warning("request %s from %s refused: %s", request_id, host, type(exc).__name__)
+        self._metrics.count_refusal(refusal.status)
         with contextlib.suppress(OSError):
             client.sendall(refusal.render(request_id))
             leftovers.linger(req, client)
