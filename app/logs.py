@@ -130,7 +130,24 @@ class ConsoleHandler(logging.StreamHandler[Any]):
     """Standard error. Needs no lock: a line is one write, in which no greenlet waits."""
 
     def createLock(self) -> None:  # noqa: N802
-        self.lock = None
+        # Python 3.13 enters the lock without looking whether there is one.
+        self.lock: Any = _NoLock()
+
+
+class _NoLock:
+    """A lock that everybody has at all times."""
+
+    def acquire(self) -> None:
+        pass
+
+    def release(self) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 class DiskWarning:

@@ -245,3 +245,11 @@ def test_half_a_head_is_not_quoted(logged: Gateway) -> None:
             client.read_to_the_end()
     eventually(lambda: "premature" in logged.log.read_text())
     assert KEY not in logged.log.read_text()
+
+
+def test_the_console_has_a_lock_as_every_python_expects() -> None:
+    handler = logs.ConsoleHandler()
+    with handler.lock:  # Python 3.13's
+        handler.acquire()  # those before
+        handler.release()
+    handler.flush()
