@@ -64,6 +64,11 @@ def test_text_waits_for_the_call_and_reasoning_does_not():
     assert len(bot.asked) == 1
 
 
+def test_a_call_of_a_certain_tool_comes_without_talk():
+    bot = Bot([[Reasoning("Hm"), Text("Let me.")], [*CALL], [Text("Done."), finish("tool_calls")]])
+    assert bot.answer(ToolChoice("required", "f")) == [Reasoning("Hm"), *CALL, finish("tool_calls")]
+
+
 def test_an_answer_that_begins_anew_has_new_text():
     bot = Bot([[Text("Draft"), Restart(), Text("Now."), *CALL, finish("tool_calls")]])
     assert bot.answer() == [Restart(), Text("Now."), *CALL, finish("tool_calls")]

@@ -390,6 +390,21 @@ def test_the_second_round_shows_the_bot_its_answer(gateway: Gateway, upstream: S
     assert (request["role"], request["content"][:19]) == ("user", "You have not called")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_of_a_certain_tool_comes_without_talk(
+    gateway: Gateway, upstream: ScriptedUpstream, stream: bool
+) -> None:
+    call = '<tool_call>\n<invoke name="now">\n</invoke>\n</tool_call>'
+    bot = upstream.bot(scripted.answer(scripted.text(f"I will call.\n\n{call}\n\nDone."), scripted.DONE))
+    choice = {"type": "function", "function": {"name": "now"}}
+    response = gateway.ask(bot.name, tools=[NOW], tool_choice=choice, stream=stream)
+    assert response.status_code == 200
+    assert '"name":"now"' in response.text
+    assert "I will call" not in response.text
+    assert "Done." not in response.text
+    assert '"content":null' in response.text
+
+
 def test_heartbeats_flow_while_text_is_held(beating_gateway: Gateway, upstream: ScriptedUpstream) -> None:
     go_on = threading.Event()
     call = scripted.text('<tool_call>\n<invoke name="now">\n</invoke>\n</tool_call>')

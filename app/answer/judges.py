@@ -74,11 +74,16 @@ class _UntilCalled:
 
 
 class RequiredCall(_UntilCalled):
-    """Wants a call of a tool."""
+    """Wants a call of a tool. Of one that is named the call alone leaves: it is an answer in a form."""
 
     def __init__(self, choice: ToolChoice) -> None:
         super().__init__()
+        self._is_named = bool(choice.name)
         self._wanted = f"the tool {choice.name}" if choice.name else "one of the tools"
+
+    def feed(self, batch: Sequence[Delta]) -> Sequence[Delta]:
+        passed = super().feed(batch)
+        return [each for each in passed if not isinstance(each, Text)] if self._is_named else passed
 
     def verdict(
         self,
