@@ -16,6 +16,7 @@ from app.admission import Admission
 from app.api import absent, chat, health, models, requests
 from app.api import metrics as metrics_api
 from app.api.access import Access
+from app.api.exchanges import Exchanges
 from app.attachments.cache import FileUploadCache, UploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
@@ -71,9 +72,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
     clients = Access(settings.poe_api_key, keys)
-    app.register_blueprint(
-        chat.create_blueprint(completions, clients, catalog, admission, lifecycle, settings)
-    )
+    exchanges = Exchanges(completions, clients, catalog, admission, lifecycle, settings)
+    app.register_blueprint(chat.create_blueprint(exchanges))
     tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
     guard = access.Access(settings.admin_username, settings.admin_password, tries)
     _add_metrics(app, metrics, guard, tries, settings)

@@ -173,6 +173,10 @@ def run_together(jobs: Sequence[Callable[[], Item]], limit: int) -> list[Item]:
     return cast("list[Item]", results)
 
 
+class Last(bytes):
+    """The last piece of a streamed body: the server sends the end of the body along with it."""
+
+
 class ClientGone(Exception):
     """The client has closed its connection: nobody reads this answer."""
 

@@ -13,6 +13,8 @@ from msgspec import Meta, Struct
 
 from app.conversation import AttachmentPart, Conversation, Message, ResponseFormat, Role, TextPart, ToolCall
 from app.dialects import bodies, chat_tools, parameters, schemas
+from app.dialects.chat_answer import ChatCompletion, ChatStream
+from app.dialects.form import Head
 from app.errors import invalid_request
 
 # The request, as far as its types are checked.
@@ -170,6 +172,23 @@ class ChatRequest(Struct, frozen=True):
     stream: bool
     include_usage: bool
     as_functions: bool = False
+
+    def streamed(self, head: Head) -> ChatStream:
+        return ChatStream(
+            *_identity(head),
+            include_usage=self.include_usage,
+            as_functions=self.as_functions,
+            reasoning_fields=head.reasoning_fields,
+        )
+
+    def whole(self, head: Head) -> ChatCompletion:
+        return ChatCompletion(
+            *_identity(head), as_functions=self.as_functions, reasoning_fields=head.reasoning_fields
+        )
+
+
+def _identity(head: Head) -> tuple[str, int, str]:
+    return f"chatcmpl-{head.token}", head.created, head.model
 
 
 def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> ChatRequest:

@@ -98,6 +98,8 @@ class ChatStream:
     is written in the deprecated form. ``reasoning_fields`` are the fields that have the reasoning.
     """
 
+    heartbeat = b": ping\n\n"
+
     def __init__(
         self,
         id: str,
@@ -149,7 +151,7 @@ class ChatStream:
                 case Finish(reason, usage):
                     chunks.append(self._finish(reason, usage))
                 case Failure(error):
-                    chunks.append(render_stream_error(error))
+                    chunks.append(self.render_error(error))
                 case _:
                     assert_never(delta)
         if chunks and not self._has_begun:
@@ -157,6 +159,10 @@ class ChatStream:
             content = b"null" if isinstance(deltas[0], ToolCallStart) else b'""'
             chunks[:0] = (self._choice, b'{"role":"assistant","content":', content, end)
         return b"".join(chunks)
+
+    def render_error(self, error: ApiError) -> bytes:
+        """A failure in the middle of a stream: every client raises on it, none takes it for an end."""
+        return b"data: %b\n\ndata: [DONE]\n\n" % render_error(error)
 
     def _render_texts(self, texts: Sequence[str]) -> bytes:
         """A chunk for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
@@ -177,11 +183,6 @@ class ChatStream:
             counted = msgspec.json.encode(_usage(usage))
             end += b'data: %b,"choices":[],"usage":%b}\n\n' % (self._head, counted)
         return end + b"data: [DONE]\n\n"
-
-
-def render_stream_error(error: ApiError) -> bytes:
-    """A failure in the middle of a stream: every client raises on it, none takes it for an end."""
-    return b"data: %b\n\ndata: [DONE]\n\n" % render_error(error)
 
 
 def render_error(error: ApiError) -> bytes:

@@ -9,11 +9,16 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
+from app.streaming import Last
+
+_LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112 section 7.1
+
 
 class ClientResponse(wsgi.Response):
     """Sends its head together with what follows it; gunicorn's sends it by itself."""
 
     _head = b""
+    _has_ended = False
 
     def send_headers(self) -> None:
         if not self.headers_sent:
@@ -37,17 +42,19 @@ class ClientResponse(wsgi.Response):
     def close(self) -> None:
         """The body is over."""
         self.send_headers()
-        if self.chunked:
-            self._emit_body(b"")
+        if self.chunked and not self._has_ended:
+            self._emit_body(Last())
         elif self._head:
             self.sock.sendall(self._head)
 
     def _emit_body(self, data: bytes) -> None:
         head, self._head = self._head, b""
-        if self.chunked:
-            self.sock.sendall(b"%b%X\r\n%b\r\n" % (head, len(data), data))
-        else:
+        if not self.chunked:
             self.sock.sendall(head + data)
+            return
+        chunk = b"%X\r\n%b\r\n" % (len(data), data) if data else b""
+        self._has_ended = isinstance(data, Last)
+        self.sock.sendall(b"%b%b%b" % (head, chunk, _LAST_CHUNK if self._has_ended else b""))
 
 
 @lru_cache(maxsize=1)
