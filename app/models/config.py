@@ -130,6 +130,7 @@ def check_bounds(data: object) -> None:
 def _checked(data: object) -> ModelsConfig:
     if not isinstance(data, dict):
         raise ConfigError("The file must be a mapping: enable, models, custom_models and so on.")
+    _check_numbers(data)
     file = fields.convert(data, _File)
     if file.api_token and not (file.api_token.isascii() and file.api_token.isprintable()):
         raise ConfigError("api_token: it has characters that no token has.", "api_token")
@@ -146,12 +147,7 @@ def _bot(name: str, options: object) -> BotConfig:
     path = f"models.{name}"
     if not name.strip():
         raise ConfigError("models: a bot's name is empty.", path)
-    bot = fields.convert({} if options is None else options, BotConfig, path)
-    for parameter, value in (bot.parameters or {}).items():
-        if not _is_finite(value):
-            where = f"{path}.parameters.{parameter}"
-            raise ConfigError(f"{where}: a finite number is expected.", where)
-    return bot
+    return fields.convert({} if options is None else options, BotConfig, path)
 
 
 def _custom(index: int, entry: object) -> CustomModel:
@@ -162,9 +158,13 @@ def _custom(index: int, entry: object) -> CustomModel:
     return custom
 
 
-def _is_finite(value: object) -> bool:
+def _check_numbers(value: object, path: str = "") -> None:
+    """Refuse infinity and what is no number: neither Poe's JSON nor the panel's can say them."""
     if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+        for name, each in value.items():
+            _check_numbers(each, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            _check_numbers(each, f"{path}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{path}: a finite number is expected.", path)

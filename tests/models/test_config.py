@@ -114,6 +114,7 @@ def test_a_file_that_says_nothing_is_fine(text: str) -> None:
         ("models: {A: {tools: maybe}}", "models.A.tools", 1),
         ("models: {A: {parameters: [a]}}", "models.A.parameters", 1),
         ("models: {A: {parameters: {x: .nan}}}", "models.A.parameters.x", 1),
+        ("other:\n- 1\n- {x: 1e999}", "other[1].x", 3),
         ("models: {A: {context_length: 0}}", "models.A.context_length", 1),
         ("models: {A: {context_length: many}}", "models.A.context_length", 1),
         ("models: {A: {max_output_tokens: 1.5}}", "models.A.max_output_tokens", 1),
