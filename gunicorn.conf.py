@@ -34,10 +34,12 @@ if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
-from app import descriptors, logs, scratch  # noqa: E402
+from app import descriptors, logs, scratch, stderr  # noqa: E402
 from app.server.worker import is_retiring  # noqa: E402
-from app.settings import DEFAULT_ADMIN_PASSWORD, Settings, SettingsError  # noqa: E402
+from app.settings import DEFAULT_ADMIN_PASSWORD, Settings, SettingsError, log_format  # noqa: E402
 
+if log_format() == "json":
+    stderr.write_objects()
 try:
     settings = Settings.load()
 except SettingsError as error:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import sys
 
-from app.settings import Settings, SettingsError
+from app import stderr
+from app.settings import Settings, SettingsError, log_format
 
 
 def main() -> None:
     """Start the service in this process's place."""
+    if log_format() == "json":
+        stderr.write_objects()
     try:
         settings = Settings.load()
     except SettingsError as error:

@@ -26,10 +26,12 @@ _WORD_LENGTH = 200  # characters of a value that are shown
 def configuration(level: str, form: str = "text") -> dict[str, Any]:
     """The ``logging.config`` dictionary for ``level`` (debug, info, warn, error) and ``form`` (text, json).
 
-    Also has logging leave out what no line shows (https://docs.python.org/3/howto/logging.html#optimization).
+    Also has logging leave out what no line shows (https://docs.python.org/3/howto/logging.html#optimization),
+    and take in Python's warnings.
     """
     logging.logThreads = logging.logMultiprocessing = False
     logging._srcfile = None
+    logging.captureWarnings(capture=True)
     own = {"handlers": ["console"], "level": _LEVELS[level], "propagate": False}
     return {
         "version": 1,
@@ -40,7 +42,13 @@ def configuration(level: str, form: str = "text") -> dict[str, Any]:
                 "format": "%(asctime)s %(levelname)s [%(process)d] %(message)s",
             }
         },
-        "handlers": {"console": {"class": "app.logs.ConsoleHandler", "formatter": "line"}},
+        "handlers": {
+            "console": {
+                "class": "app.logs.ConsoleHandler",
+                "formatter": "line",
+                "stream": "ext://sys.__stderr__",
+            }
+        },
         "root": {"handlers": ["console"], "level": "WARNING"},
         "loggers": {
             "poe2openai": own,

@@ -398,6 +398,15 @@ class Settings:
         return cls(**values)
 
 
+def log_format() -> str:
+    """``LOG_FORMAT``, also where another variable cannot be used; ``text`` if it cannot be itself."""
+    variable = next(each for _, each in _variables() if each.name == "LOG_FORMAT")
+    try:
+        return str(_read(variable, os.environ))
+    except SettingsError:
+        return variable.default
+
+
 def _variables() -> list[tuple[str, _Variable]]:
     return [(each.name, each.metadata["variable"]) for each in fields(Settings)]
 

@@ -7,8 +7,10 @@ The standard library alone is needed, and nothing of this stays in memory: the c
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
+import time
 from pathlib import Path
 
 USER_ID = 10001  # as in the Dockerfile
@@ -20,7 +22,7 @@ def main() -> None:
     """Run the command that the arguments give."""
     command = sys.argv[1:]
     if not command:
-        sys.exit("entrypoint: no command given")
+        sys.exit(_line("no command given"))
     os.environ["CONFIG_DIR"] = folder = os.environ.get("CONFIG_DIR") or DEFAULT_FOLDER
     if os.geteuid() == 0:
         _give(Path(folder), USER_ID)
@@ -28,7 +30,7 @@ def main() -> None:
     try:
         os.execvp(command[0], command)  # noqa: S606 - the point of it all
     except OSError as error:
-        sys.exit(f"entrypoint: {command[0]} cannot be run: {error.strerror}")
+        sys.exit(_line(f"{command[0]} cannot be run: {error.strerror}"))
 
 
 def _give(folder: Path, owner: int) -> None:
@@ -72,7 +74,16 @@ def _raise(error: OSError) -> None:
 
 
 def _say(what: str) -> None:
-    sys.stderr.write(f"entrypoint: {what}\n")
+    sys.stderr.write(_line(what, "warning") + "\n")
+
+
+def _line(says: str, level: str = "error") -> str:
+    """A line of the log, as text or as LOG_FORMAT has it."""
+    message = f"entrypoint: {says}"
+    if os.environ.get("LOG_FORMAT", "").strip().lower() != "json":
+        return message
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    return json.dumps({"time": moment, "level": level, "pid": os.getpid(), "message": message})
 
 
 def _become(user: int) -> None:
@@ -83,8 +94,10 @@ def _become(user: int) -> None:
         os.setuid(user)
     except OSError as error:
         sys.exit(
-            f"entrypoint: cannot become user {user}: {error.strerror}. Leave the container the capabilities "
-            f"SETUID and SETGID, or start it as that user (user: '{user}:{user}')."
+            _line(
+                f"cannot become user {user}: {error.strerror}. Leave the container the capabilities "
+                f"SETUID and SETGID, or start it as that user (user: '{user}:{user}')."
+            )
         )
     os.environ["HOME"] = "/nonexistent"
 

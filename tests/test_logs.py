@@ -6,16 +6,28 @@ import json
 import logging
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app import logs
-from tests.gateway import KEY, Gateway, authorization, eventually
+from tests.gateway import (
+    GUNICORN,
+    KEY,
+    ROOT,
+    Gateway,
+    authorization,
+    environment,
+    eventually,
+    free_port,
+)
 from tests.upstream.scripted import (
     DONE,
+    LIMIT,
     ScriptedUpstream,
     answer,
     begin,
@@ -140,6 +152,59 @@ def test_in_json_every_line_is_an_object_also_the_servers(objects: Gateway) -> N
     assert all(each.keys() >= {"time", "level", "pid", "message"} for each in written)
     assert any("Listening" in each["message"] for each in written)
     assert any("refused" in each["message"] and each["level"] == "warning" for each in written)
+
+
+LOUD = """
+import sys, warnings, gevent
+exec(compile(open({conf!r}).read(), {conf!r}, "exec"))
+really = post_worker_init
+
+def fail(words):
+    raise ValueError(words)
+
+def post_worker_init(worker):
+    really(worker)
+    warnings.warn("a warning\\nof two lines")
+    print("printed", "twice\\nnot at once", file=sys.stderr)
+    gevent.spawn(fail, {said!r})
+"""
+
+
+def test_in_json_also_what_is_written_past_the_log_is_objects(
+    upstream: ScriptedUpstream, start_gateway, tmp_path: Path
+) -> None:
+    conf = tmp_path / "gunicorn.conf.py"
+    conf.write_text(LOUD.format(conf=str(ROOT / "gunicorn.conf.py"), said=SAID))
+    gateway: Gateway = start_gateway(
+        upstream.url, LOG_FORMAT="json", command=(GUNICORN, "-c", str(conf), "wsgi:app")
+    )
+    eventually(lambda: gateway.log.read_text().count("a greenlet failed") == 2)
+    said = [json.loads(line)["message"] for line in gateway.log.read_text().splitlines()]
+    assert any(r"UserWarning: a warning\nof two lines" in each for each in said)
+    assert {"printed twice", "not at once"} <= set(said)
+    assert SAID not in str(said)
+
+
+BROKEN = {
+    "broken.py": ("raise ValueError('no\\nway')", "pass"),
+    "post_fork": ("from wsgi import app", "def post_fork(server, worker): raise ValueError('no\\nway')"),
+}
+
+
+@pytest.mark.parametrize("where", BROKEN)
+def test_in_json_also_a_crash_at_the_start_is_objects(tmp_path: Path, where: str) -> None:
+    application, hook = BROKEN[where]
+    conf, source = tmp_path / "gunicorn.conf.py", str(ROOT / "gunicorn.conf.py")
+    conf.write_text(f"exec(compile(open({source!r}).read(), {source!r}, 'exec'))\n{hook}\n")
+    (tmp_path / "broken.py").write_text(application)
+    variables = environment(PORT=str(free_port()), CONFIG_DIR=str(tmp_path), LOG_FORMAT="json")
+    ended = subprocess.run(
+        (GUNICORN, "-c", str(conf), "--pythonpath", f"{ROOT},{tmp_path}", "broken:app"),
+        cwd=ROOT, env=variables, capture_output=True, text=True, timeout=LIMIT, check=False,
+    )  # fmt: skip
+    assert ended.returncode not in (0, None)
+    written = [json.loads(line) for line in (ended.stdout + ended.stderr).splitlines()]
+    assert any("ValueError" in str(each) and where in str(each) for each in written)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -94,6 +95,15 @@ def test_addresses_of_redis_that_can_be_used(tmp_path: Path) -> None:
 def test_gunicorn_by_itself_refuses_as_well(tmp_path: Path) -> None:
     line = refusal(tmp_path, COMMAND, PORT="eighty")
     assert "PORT='eighty'" in line
+
+
+@pytest.mark.parametrize("command", [(sys.executable, "-m", "app"), COMMAND])
+def test_where_the_log_is_json_a_refusal_is_an_object(tmp_path: Path, command: Sequence[str]) -> None:
+    said = json.loads(refusal(tmp_path, command, PORT="eighty", LOG_FORMAT="json"))
+    assert said.keys() == {"time", "level", "pid", "message"}
+    assert said["level"] == "error"
+    assert said["message"].startswith("poe2openai: PORT='eighty' cannot be used")
+    assert "LOG_FORMAT='xml'" in refusal(tmp_path, command, LOG_FORMAT="xml")
 
 
 def refusal(folder: Path, command: Sequence[str] = (sys.executable, "-m", "app"), **settings: str) -> str:

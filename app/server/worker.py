@@ -56,6 +56,7 @@ class GatewayWorker(GeventWorker):
         self._idle: set[ClientSocket] = set()  # those between two
         # A setting is looked up by a method, again for each request: put them where attributes are.
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        vars(gevent.get_hub())["print_exception"] = _log_fault
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -231,6 +232,11 @@ class GatewayWorker(GeventWorker):
         with contextlib.suppress(OSError):
             client.sendall(refusal.render(request_id))
             leftovers.linger(req, client)
+
+
+def _log_fault(_context: object, kind: type[BaseException], error: BaseException | None, _: object) -> None:
+    """Log what ended a greenlet. gevent would print arguments, and words that may be a client's."""
+    logger.error("a greenlet failed: %s", fault(error) if error else kind.__name__)
 
 
 def is_retiring(worker: Any) -> bool:

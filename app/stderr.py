@@ -1,0 +1,57 @@
+"""Standard error: what is written there past the log, which in JSON has to be objects, too."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from types import TracebackType
+
+from app.logs import JsonFormatter
+
+
+class ObjectLines(io.TextIOBase):
+    """A stream of text of which each line becomes an object on ``stream``."""
+
+    def __init__(self, stream: io.TextIOBase) -> None:
+        self._stream = stream
+        self._formatter = JsonFormatter()
+        self._rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self.say(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """An object is written with its line's end."""
+        self._stream.flush()
+
+    def say(self, text: str, error: BaseException | None = None) -> None:
+        """Write an object for ``text``, and where ``error`` came from."""
+        raised = (type(error), error, error.__traceback__) if error else None
+        fields = {"levelno": logging.ERROR, "levelname": "ERROR", "msg": text, "exc_info": raised}
+        self._stream.write(f"{self._formatter.format(logging.makeLogRecord(fields))}\n")
+        self._stream.flush()
+
+
+def write_objects() -> None:
+    """Have all that this process, and what it forks, writes to standard error be objects.
+
+    The log writes to ``sys.__stderr__``, which stays as it is.
+    """
+    lines = ObjectLines(sys.__stderr__)  # type: ignore[arg-type]
+    sys.stderr = lines
+
+    def end(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        lines.say(f"{type(error).__name__}: {error}", error)
+
+    sys.excepthook = end
