@@ -15,6 +15,7 @@ from app.conversation import AttachmentPart, Conversation, Message, ResponseForm
 from app.dialects import bodies, chat_tools, parameters, schemas
 from app.dialects.chat_answer import ChatCompletion, ChatStream
 from app.dialects.form import Head
+from app.dialects.offers import Offer
 from app.errors import invalid_request
 
 # The request, as far as its types are checked.
@@ -210,7 +211,8 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
     if len(stop) > _STOP_LIMIT:
         raise invalid_request(f"stop: at most {_STOP_LIMIT} strings are allowed.", "stop")
-    offer = _offer(request)
+    as_functions = bool(request.functions and not request.tools)
+    offer = _offer(request, as_functions=as_functions)
     conversation = Conversation(
         model=request.model,
         messages=[_message(message, index, give_turn) for index, message in enumerate(request.messages)],
@@ -225,12 +227,12 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
         response_format=_response_format(request, give_turn),
     )
     include_usage = bool(request.stream_options and request.stream_options.include_usage)
-    return ChatRequest(conversation, bool(request.stream), include_usage, offer.as_functions)
+    return ChatRequest(conversation, bool(request.stream), include_usage, as_functions)
 
 
-def _offer(request: Request) -> chat_tools.Offer:
-    if request.functions and not request.tools:
-        return chat_tools.offer_of_functions(request.functions, request.function_call)
+def _offer(request: Request, *, as_functions: bool) -> Offer:
+    if as_functions:
+        return chat_tools.offer_of_functions(request.functions or (), request.function_call)
     return chat_tools.offer(request.tools, request.tool_choice, parallel=request.parallel_tool_calls)
 
 

@@ -6,7 +6,6 @@ The form of today is ``tools``, ``tool_choice`` and ``tool_calls``; the deprecat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,12 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from app.conversation import Tool, ToolCall, ToolChoice
-from app.dialects import bodies
-from app.errors import ApiError, invalid_request
-
-# What can be written in an attribute, and read back the same: see docs/tools.md.
-_NAME = re.compile(r"(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029\"'<>]{1,256}(?<!\s)")
-_NAME_RULE = "1 to 256 characters, none of them a quote, an angle bracket or a control character"
+from app.dialects import bodies, offers
+from app.dialects.offers import Offer
+from app.errors import invalid_request
 
 # The request, as far as its types are checked.
 
@@ -73,15 +69,6 @@ class _Allowance(Struct):
     allowed_tools: _AllowedTools
 
 
-class Offer(Struct, frozen=True):
-    """What tools a request offers. ``as_functions``: in the deprecated form."""
-
-    tools: Sequence[Tool] = ()
-    choice: ToolChoice = ToolChoice()
-    parallel: bool = True
-    as_functions: bool = False
-
-
 def offer(
     tools: Sequence[dict[str, Any]] | None,
     choice: str | dict[str, Any] | None,
@@ -89,18 +76,40 @@ def offer(
     parallel: bool | None,
 ) -> Offer:
     """What is offered in the form of today. Tools that are no functions are left out."""
-    offered = _offered(
+    offered = offers.offered(
         [
-            (bodies.convert(tool, _FunctionTool, f"tools[{index}]").function, f"tools[{index}].function")
+            (
+                _tool(bodies.convert(tool, _FunctionTool, f"tools[{index}]").function),
+                f"tools[{index}].function",
+            )
             for index, tool in enumerate(tools or ())
             if _type(tool, index) == "function"
         ]
     )
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
-        allowed = bodies.convert(choice, _Allowance, "tool_choice").allowed_tools
-        offered = _allowed(offered, allowed)
-        choice = allowed.mode
+        allowance = bodies.convert(choice, _Allowance, "tool_choice").allowed_tools
+        offered = offers.allowed(
+            offered,
+            [
+                (tool.function.name, f"tool_choice.allowed_tools.tools[{index}].function.name")
+                for index, tool in enumerate(allowance.tools)
+            ],
+        )
+        choice = allowance.mode
     return Offer(offered, _choice(choice, offered), parallel is not False)
+
+
+def _tool(function: Function) -> Tool:
+    return Tool(function.name, function.description, function.parameters)
+
+
+def _choice(choice: str | dict[str, Any] | None, tools: Sequence[Tool]) -> ToolChoice:
+    if not isinstance(choice, dict):
+        return offers.chosen(choice or "auto", tools)
+    if choice.get("type", "function") != "function":
+        raise offers.unknown_choice("tool_choice.type", "function or allowed_tools")
+    name = bodies.convert(choice, _NamedFunction, "tool_choice").function.name
+    return offers.named(name, tools, "tool_choice.function.name")
 
 
 def _type(tool: dict[str, Any], index: int) -> str:
@@ -112,15 +121,17 @@ def _type(tool: dict[str, Any], index: int) -> str:
 
 def offer_of_functions(functions: Sequence[Function], choice: str | dict[str, Any] | None) -> Offer:
     """What is offered in the deprecated form, in which an answer has one call at most."""
-    offered = _offered([(function, f"functions[{index}]") for index, function in enumerate(functions)])
+    offered = offers.offered(
+        [(_tool(function), f"functions[{index}]") for index, function in enumerate(functions)]
+    )
     if isinstance(choice, dict):
         name = bodies.convert(choice, _Named, "function_call").name
-        chosen = _named(name, offered, "function_call.name")
+        chosen = offers.named(name, offered, "function_call.name")
     elif choice in ("none", "auto", None):
-        chosen = ToolChoice("none" if choice == "none" else "auto")
+        chosen = offers.chosen(choice or "auto", offered)
     else:
-        raise _unknown_choice("function_call", "none, auto or an object")
-    return Offer(offered, chosen, parallel=False, as_functions=True)
+        raise offers.unknown_choice("function_call", "none, auto or an object")
+    return Offer(offered, chosen, parallel=False)
 
 
 def call(given: Call, path: str) -> ToolCall:
@@ -138,50 +149,3 @@ def function_call(given: CalledFunction, id: str = "") -> ToolCall:
     if not isinstance(arguments, str):
         arguments = msgspec.json.encode(arguments or {}).decode()
     return ToolCall(id, given.name, arguments)
-
-
-def _offered(functions: Sequence[tuple[Function, str]]) -> list[Tool]:
-    """The functions, each with its path, as tools. The same one twice is one; two of a name are refused."""
-    offered: dict[str, Tool] = {}
-    for function, path in functions:
-        if not _NAME.fullmatch(function.name):
-            raise invalid_request(f"{path}.name: a name has {_NAME_RULE}.", f"{path}.name")
-        tool = Tool(function.name, function.description, function.parameters)
-        if offered.setdefault(tool.name, tool) != tool:
-            raise invalid_request(f"{path}.name: another tool has this name.", f"{path}.name")
-    return list(offered.values())
-
-
-def _allowed(offered: Sequence[Tool], allowed: _AllowedTools) -> list[Tool]:
-    """Those of the tools that ``tool_choice`` allows."""
-    names = {tool.function.name for tool in allowed.tools}
-    for index, tool in enumerate(allowed.tools):
-        _named(tool.function.name, offered, f"tool_choice.allowed_tools.tools[{index}].function.name")
-    return [tool for tool in offered if tool.name in names]
-
-
-def _choice(choice: str | dict[str, Any] | None, offered: Sequence[Tool]) -> ToolChoice:
-    if isinstance(choice, dict):
-        if choice.get("type", "function") != "function":
-            raise _unknown_choice("tool_choice.type", "function or allowed_tools")
-        name = bodies.convert(choice, _NamedFunction, "tool_choice").function.name
-        return _named(name, offered, "tool_choice.function.name")
-    match choice or "auto":
-        case "none" | "auto" as mode:
-            return ToolChoice("none" if mode == "none" else "auto")
-        case "required" if offered:
-            return ToolChoice("required")
-        case "required":
-            raise invalid_request("tool_choice: a call is required, but no tool is offered.", "tool_choice")
-        case _:
-            raise _unknown_choice("tool_choice", "none, auto, required or an object")
-
-
-def _named(name: str, offered: Sequence[Tool], path: str) -> ToolChoice:
-    if not any(tool.name == name for tool in offered):
-        raise invalid_request(f"{path}: no tool of this name is offered.", path)
-    return ToolChoice("required", name)
-
-
-def _unknown_choice(path: str, expected: str) -> ApiError:
-    return invalid_request(f"{path}: {expected} is expected.", path)
