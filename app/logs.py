@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import mmap
+import re
 import time
 import traceback
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ _LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"
 
 
 _WORD_LENGTH = 200  # characters of a value that are shown
+_KEY_LENGTH = 32
+_LONG = re.compile(rf"[\w-]{{{_KEY_LENGTH},}}", re.ASCII)
 
 
 def configuration(level: str, form: str = "text") -> dict[str, Any]:
@@ -75,6 +78,16 @@ def word(text: str) -> str:
     if text.isprintable() and " " not in text:
         return text[:_WORD_LENGTH]
     return "".join(each if each.isprintable() and each != " " else "?" for each in text[:_WORD_LENGTH])
+
+
+def masked(text: str) -> str:
+    """``text`` without what may be a key in the wrong place: what is long and has letters and digits."""
+    return text if len(text) < _KEY_LENGTH else _LONG.sub(_mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    has_both = any(map(str.isalpha, found[0])) and any(map(str.isdigit, found[0]))
+    return "***" if has_both else found[0]
 
 
 def _quoted(value: object) -> str:

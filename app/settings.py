@@ -21,7 +21,9 @@ from app import redis_url
 from app.cores import usable_cores
 from app.keys import file as key_file
 from app.keys.lines import KeysError
+from app.logs import masked
 
+_USER = re.compile(r"(?<=//)[^/@]*@")
 DEFAULT_ADMIN_PASSWORD = "123456"  # noqa: S105 - the published default, warned about at the start
 
 
@@ -418,10 +420,15 @@ def _read(variable: _Variable, environ: Mapping[str, str]) -> Any:
     try:
         return variable.kind.parse(text.strip())
     except ValueError:
-        shown = "(hidden)" if variable.is_secret else repr(text)
+        shown = "(hidden)" if variable.is_secret else repr(_shown(text))
         raise SettingsError(
             f"{variable.name}={shown} cannot be used: allowed is {variable.kind.allowed}"
         ) from None
+
+
+def _shown(text: str) -> str:
+    """``text`` without what is no business of a log: the user of an address, a key in the wrong variable."""
+    return masked(_USER.sub("***@", text))
 
 
 def _check_bundle(name: str, path: str) -> None:
@@ -451,7 +458,7 @@ def _check_keys(poe_key: str, path: Path | None) -> None:
         if path:
             key_file.read(path)
     except KeysError as error:
-        raise SettingsError(f"ACCESS_KEYS={str(path)!r} cannot be used: {error}") from None
+        raise SettingsError(f"ACCESS_KEYS={_shown(str(path))!r} cannot be used: {error}") from None
 
 
 def reference() -> str:

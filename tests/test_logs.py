@@ -229,6 +229,26 @@ def test_every_value_is_escaped_in_both_forms(value: object, text: str, plain: o
     assert "nothing" not in encoded
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/v1/chat/completions", "/v1/chat/completions"),
+        ("/sk-poe2openai-7poXrvKFnOrOCZV1PhGmC-i3GVf8lTB-CHHLNGXZwUU/v1/models", "/***/v1/models"),
+        ("/v1/models/0123456789abcdef0123456789abcdef", "/v1/models/***"),
+        ("/" + "x" * 150, "/" + "x" * 150),
+        ("/" + "1" * 150, "/" + "1" * 150),
+        ("a-name-that-is-long-but-only-of-words", "a-name-that-is-long-but-only-of-words"),
+        ("Claude-Sonnet-4.5-Thinking-Search-Preview", "Claude-Sonnet-4.5-Thinking-Search-Preview"),
+        (
+            "/api/admin/history/1795449358000-3f2a9c1d5e7b8a60",
+            "/api/admin/history/1795449358000-3f2a9c1d5e7b8a60",
+        ),
+    ],
+)
+def test_what_may_be_a_key_is_not_shown(text: str, shown: str) -> None:
+    assert logs.masked(text) == shown
+
+
 def test_what_others_say_is_one_line_too_and_an_exception_is_not_quoted() -> None:
     try:
         raise ValueError(SAID)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,13 @@ import httpx
 import pytest
 
 from app.keys import lines as keys
+from app.settings import Settings, SettingsError
 from tests.conftest import StartGateway
-from tests.gateway import Gateway
+from tests.gateway import Gateway, eventually, free_port
+from tests.redis_server import RedisServer
 from tests.upstream.scripted import (
     DONE,
+    Bot,
     ScriptedUpstream,
     answer,
     begin,
@@ -212,6 +216,47 @@ class World:
             check(str(path), str(path).encode() + path.read_bytes(), found)
 
 
+def odd(secret: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Requests that have ``secret``, a key, where nobody looks for one."""
+    chat, body = "/v1/chat/completions", {"model": "x", "messages": [{"role": "user", "content": "x"}]}
+    basic = base64.b64encode(f"user:{secret}".encode()).decode()
+    yield "POST", f"{chat}?key={secret}", {"json": body}
+    yield "GET", f"/v1/models?api_key={secret}", {}
+    for name in ("api-key", "x-api-key", "x-goog-api-key", "X-Poe-Key", "Cookie", "User-Agent", "Referer"):
+        yield "POST", chat, {"json": body, "headers": {name: secret}}
+    for value in (secret, f"Token {secret}", f"Basic {basic}", f"Bearer {secret} {secret}"):
+        yield "POST", chat, {"json": body, "headers": {"Authorization": value}}
+    for fields in ({"api_key": secret}, {secret: 1}, {"metadata": {"key": secret}}, {"user": secret}):
+        yield "POST", chat, {"json": body | fields, "headers": {"x-api-key": "another"}}
+    for fields in ({"model": secret}, {"stream": secret}, {"messages": [{"role": secret}]}):
+        yield "POST", chat, {"json": body | fields, "headers": {"x-api-key": secret}}
+    url = {"type": "image_url", "image_url": {"url": f"https://user:{secret}@example.com/?key={secret}"}}
+    yield "POST", chat, {"json": body | {"messages": [{"role": "user", "content": [url]}]}}
+    for path in (f"/{secret}/v1/models", f"/v1/{secret}{chat}", f"/v1/models/{secret}", f"/static/{secret}"):
+        yield "GET", path, {}
+    for path in ("/admin", "/api/admin/state", "/metrics"):
+        yield "GET", path, {"auth": ("admin", secret)}
+        yield "GET", path, {"auth": (secret, "x")}
+        yield "GET", path, {"headers": {"Authorization": f"Bearer {secret}"}}
+    yield "GET", f"/api/admin/history/{secret}", {"auth": ("admin", PASSWORD)}
+    yield "GET", f"/api/admin/export?format={secret}", {"auth": ("admin", PASSWORD)}
+    for file in (f"api_token: [{secret}", f"api_token: *{secret}", f"api_token: !{secret} x"):
+        yield "POST", "/api/admin/import", {"auth": ("admin", PASSWORD), "json": {"text": file}}
+
+
+def broken(secret: str) -> Iterator[bytes]:
+    """What is no request, with ``secret`` in each part that one has."""
+    yield f"GET /{secret} HTTP/9.9\r\n\r\n".encode()
+    yield f"{secret} / HTTP/1.1\r\n\r\n".encode()
+    yield f"GET / HTTP/1.1\r\n{secret}\r\n\r\n".encode()
+    yield f"GET / HTTP/1.1\r\nAuthorization: Bearer {secret}\0\r\n\r\n".encode()
+    yield f"Authorization: Bearer {secret}\r\n\r\n".encode()
+    yield f"GET / HTTP/1.1\r\nContent-Length: {secret}\r\n\r\n".encode()
+    yield f"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{secret}\r\n".encode()
+    yield f"GET {secret} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    yield f"GET http://user:{secret}@host/v1/models HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
 @pytest.fixture
 def own_upstream() -> Iterator[ScriptedUpstream]:
     upstream = ScriptedUpstream()
@@ -251,3 +296,101 @@ def test_what_the_gateway_has_is_nowhere(
     world.check()
     assert KEYS["the access key"].encode() not in access.read_bytes()
     assert world.shown.refused >= {400, 401, 402, 404, 429, 502}
+
+
+def test_a_key_in_the_wrong_place_is_nowhere_either(
+    start_gateway: StartGateway, own_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    own_upstream.anyone = Bot("whoever", [answer(text("fine"), DONE)])
+    settings = {"ADMIN_PASSWORD": PASSWORD, "CONFIG_DIR": str(tmp_path), "LOG_LEVEL": "debug"}
+    gateway = start_gateway(own_upstream.url, **settings)
+    secret = keys.generate()
+    for method, path, request in odd(secret):
+        assert gateway.http.request(method, path, **request).status_code != 500
+    for request in broken(secret):
+        with gateway.connect() as client:
+            client.send(request)
+            client.socket.shutdown(socket.SHUT_WR)
+            client.read_to_the_end()
+    metrics = gateway.http.get("/metrics", auth=("admin", PASSWORD))
+    assert metrics.status_code == 200
+    gateway.stop()
+    everything = {"the key": secret, "the password": PASSWORD}
+    check("the log", gateway.log.read_bytes(), everything)
+    check("the metrics", metrics.content, everything)
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        check(str(path), str(path).encode() + path.read_bytes(), everything)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:{}@127.0.0.1:{}", "user:{}@127.0.0.1:{}", "http://user:{}@x:y{}"]
+)
+def test_a_proxy_s_password_is_nowhere(
+    start_gateway: StartGateway, own_upstream: ScriptedUpstream, proxy: str
+) -> None:
+    secret = KEYS["the password"]
+    gateway = start_gateway("http://poe.example", HTTP_PROXY=proxy.format(secret, free_port()))
+    answers = [
+        gateway.ask("x"),
+        gateway.http.get("/v1/models"),
+        gateway.http.get("/api/admin/state", auth=("admin", "secret")),
+    ]
+    assert [each.status_code for each in answers] == [502, 502, 200]
+    gateway.stop()
+    shown = b"".join(each.content for each in answers) + gateway.log.read_bytes()
+    check("an answer or the log", shown, {"the proxy's password": secret})
+
+
+@pytest.mark.needs("redis-server")
+def test_the_password_of_a_redis_is_nowhere(
+    start_gateway: StartGateway, own_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    """Of one that is not there, and of one with another password."""
+    own_upstream.anyone = Bot("whoever", [answer(text("fine"), DONE)])
+    secret, port = KEYS["the password"], free_port()
+    url = "redis://user:{}@127.0.0.1:{}"
+    for options in ("--port", str(port), "--requirepass", "another"), None:
+        server = (
+            RedisServer(tmp_path, *options, url=url.format("another", port).replace("user", ""))
+            if options
+            else None
+        )
+        gateway = start_gateway(own_upstream.url, REDIS_URL=url.format(secret, port))
+        answers = [gateway.ask("x"), gateway.http.get("/api/admin/state", auth=("admin", "secret"))]
+        assert [each.status_code for each in answers] == [200, 200]
+        gateway.stop()
+        if server:
+            server.kill()
+        assert b"cannot be used" in gateway.log.read_bytes()
+        shown = b"".join(each.content for each in answers) + gateway.log.read_bytes()
+        check("an answer or the log", shown, {"the password": secret})
+
+
+def test_a_key_in_the_wrong_variable_is_not_shown(tmp_path: Path) -> None:
+    """The start is refused in one line, which says which variable."""
+    key = keys.generate()
+    for name, value in {
+        "POE_BASE_URL": f"https://user:{key}@api.poe.com",
+        "POE_API_KEY": f"{key} {key}",
+        "ACCESS_KEYS": key,
+        "METRICS_TOKEN": f"{key} x",
+        "REDIS_URL": key,
+        "PORT": key,
+    }.items():
+        given = {"CONFIG_DIR": str(tmp_path), "POE_API_KEY": "key", "ACCESS_KEYS": str(tmp_path)} | {
+            name: value
+        }
+        with pytest.raises(SettingsError, match=f"^{name}=") as refused:
+            Settings.load(given)
+        assert key not in str(refused.value)
+
+
+def test_a_broken_file_of_keys_is_not_quoted(
+    start_gateway: StartGateway, own_upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    access, secret = tmp_path / "keys", keys.generate()
+    access.write_text(keys.line("alice", KEYS["the access key"]) + "\n")
+    gateway = start_gateway(own_upstream.url, POE_API_KEY="pb-of-the-gateway", ACCESS_KEYS=str(access))
+    access.write_text(f"alice {secret}\n{secret}\n")
+    eventually(lambda: "is not used" in gateway.log.read_text())
+    check("the log", gateway.log.read_bytes(), {"the key": secret})

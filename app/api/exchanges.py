@@ -21,7 +21,7 @@ from app.completion import Completions, Trace
 from app.dialects.form import Decode, Head, StreamedAnswer, WholeAnswer
 from app.errors import ApiError, answer_timeout, internal_error, stopping
 from app.lifecycle import Lifecycle
-from app.logs import fault, logger
+from app.logs import fault, logger, masked
 from app.metrics import OTHER
 from app.models import options
 from app.models.catalog import Catalog
@@ -74,7 +74,8 @@ class Exchanges:
         asked = decode(read_body(request, self._max_request_size, turns.give), turns.give)
         turns.give()
         bot = self._catalog.resolve(asked.conversation.model)
-        record.details |= {"bot": bot.name, "stream": int(asked.stream), "outcome": "client_gone"}
+        told = bot.name if bot.is_listed else masked(bot.name)
+        record.details |= {"bot": told, "stream": int(asked.stream), "outcome": "client_gone"}
         record.begin_completion(trace, bot.name if bot.is_listed else OTHER)
         source = self._completions.run(
             options.applied(asked.conversation, bot.options),

@@ -18,7 +18,7 @@ from app.admission import Admission
 from app.completion import Trace
 from app.dialects import chat_answer
 from app.errors import ApiError, internal_error
-from app.logs import Line, fault, logger, word
+from app.logs import Line, fault, logger, masked, word
 from app.metrics import OTHER, Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -77,7 +77,7 @@ class Record:
         facts = {"id": self.id, "client": self.client, "status": self.status} | self.details | times
         is_fine = self.status < HTTPStatus.BAD_REQUEST
         is_quiet = self.path in _QUIET_PATHS or (is_fine and self.path.startswith(_QUIET_PANEL_PATHS))
-        says = f"{word(self.method)} {word(self.path)}"
+        says = f"{word(self.method)} {masked(word(self.path))}"
         logger.log(logging.DEBUG if is_quiet else logging.INFO, Line(says, facts))
 
     def count(self) -> None:

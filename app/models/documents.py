@@ -151,9 +151,7 @@ class _Reader:
 
     def _alias(self, event: events.AliasEvent) -> Any:
         if event.anchor not in self._anchors:
-            raise DocumentError(
-                f"The alias *{event.anchor} stands for nothing that is complete.", _line(event)
-            )
+            raise DocumentError("An alias (*) stands for nothing that is complete.", _line(event))
         value, size = self._anchors[event.anchor]
         self._count(size, event)
         return value
@@ -225,13 +223,13 @@ def _scalar(event: events.ScalarEvent) -> Any:
     if event.tag in _PLAIN_TAGS:
         return resolve(event.value)
     if event.tag not in (f"{_TAG}str", "!"):
-        raise DocumentError(f"The tag {event.tag[:100]} is not supported.", _line(event))
+        raise DocumentError("A tag (!) is not supported here.", _line(event))
     return event.value
 
 
 def _check_tag(event: events.CollectionStartEvent, kind: str) -> None:
     if event.tag not in (None, "!", f"{_TAG}{kind}"):
-        raise DocumentError(f"The tag {event.tag[:100]} is not supported.", _line(event))
+        raise DocumentError("A tag (!) is not supported here.", _line(event))
 
 
 def _merged(value: Any, event: events.Event) -> dict[str, Any]:
