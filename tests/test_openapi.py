@@ -121,6 +121,22 @@ def test_who_has_the_document_is_not_sent_it_again(app: Flask) -> None:
     assert client.get("/openapi.json", headers={"If-None-Match": '"another"'}).status_code == 200
 
 
+def test_a_file_may_be_had_in_part_or_not_again_as_it_is_described(
+    panel: Gateway, document: dict[str, Any]
+) -> None:
+    described = document["paths"]["/static/{path}"]["get"]["responses"]
+    tag = panel.http.get("/static/panel.js").headers["ETag"]
+    for headers, status in (
+        ({"Range": "bytes=0-9"}, 206),
+        ({"If-None-Match": tag}, 304),
+        ({"Range": "bytes=9999999-"}, 416),
+    ):
+        response = panel.http.get("/static/panel.js", headers=headers)
+        assert response.status_code == status
+        assert str(status) in described
+    schema_of(document, "Error").validate(response.json())
+
+
 def test_the_server_is_where_the_gateway_is_published(tmp_path: Path) -> None:
     below = create_app(Settings.load(environment(CONFIG_DIR=str(tmp_path), SCRIPT_NAME="/poe")))
     assert below.test_client().get("/openapi.json").get_json()["servers"] == [{"url": "/poe"}]

@@ -122,6 +122,8 @@ def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, An
             "content": content,
         }
     }
+    for status, description in operation.bare.items():
+        responses[str(status)] = {"description": description, "headers": _headers("RequestId")}
     error = {JSON: {"schema": schemas[answers.Error]}}
     for status in sorted({*_EVERYWHERE, *operation.errors}):
         names = ["RetryAfter"] if status in _RETRY_AFTER else []

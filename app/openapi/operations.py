@@ -19,8 +19,9 @@ EVENTS = "text/event-stream"
 class Operation(Struct, frozen=True, kw_only=True):
     """One method of one path, which it may have under several names.
 
-    ``answers``: a type for each media type, ``str`` for text, or a tuple of which one comes. ``errors``: the
-    statuses that it may end with besides those that every route has. ``schemes``: one of them is asked for.
+    ``answers``: a type for each media type, ``str`` for text, or a tuple of which one comes. ``bare``: what
+    else it may end with, without an error's body. ``errors``: the statuses that it may refuse with besides
+    those that every route has. ``schemes``: one of them is asked for.
     """
 
     method: str = "get"
@@ -30,6 +31,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     summary: str
     body: type | None = None
     answers: Mapping[str, Any]
+    bare: Mapping[int, str] = {}
     errors: Sequence[int] = ()
     schemes: Sequence[str] = ()
     parameters: Sequence[Mapping[str, Any]] = ()
@@ -51,8 +53,6 @@ KEYS = ("bearer", "xApiKey", "apiKey")
 PANEL = ("basic",)
 METRICS = ("basic", "metricsToken")
 
-_PANEL_ERRORS = (401, 403, 429)
-_SAVE_ERRORS = (*_PANEL_ERRORS, 408, 409, 413, 415)
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -65,6 +65,60 @@ _FORMAT = {
     "schema": {"type": "string", "enum": ["yaml", "json"], "default": "yaml"},
 }
 _VERSION = _path("id", "The version's id, of the history.", "1795449358000-3f2a9c1d5e7b8a60")
+_NOT_MODIFIED = {304: "What If-None-Match names is what there is still."}
+_PART = {206: "The part that Range asks for."}
+
+
+def _service(path: str, id: str, summary: str, answer: type = answers.Health) -> Operation:
+    """What tells of the gateway itself, and asks nobody."""
+    return Operation(paths=(path,), id=id, tag="service", summary=summary, answers={JSON: answer})
+
+
+def _panel(
+    path: str,
+    id: str,
+    summary: str,
+    answers: Mapping[str, Any] | type,
+    *,
+    errors: Sequence[int] = (),
+    **more: Any,
+) -> Operation:
+    """What only the panel's own page may ask for, with its password. ``answers``: or the type of its JSON."""
+    return Operation(
+        paths=(path,),
+        id=id,
+        tag="panel",
+        summary=summary,
+        answers=answers if isinstance(answers, Mapping) else {JSON: answers},
+        errors=(401, 403, 429, *errors),
+        schemes=PANEL,
+        **more,
+    )
+
+
+def _save(
+    path: str,
+    id: str,
+    summary: str,
+    body: type,
+    answer: Any = answers.Config,
+    *,
+    variables: Sequence[Any] = (),
+    errors: Sequence[int] = (),
+) -> Operation:
+    """What changes models.yaml, if that is still the one that is meant."""
+    return _panel(
+        path,
+        id,
+        summary,
+        {JSON: answer},
+        method="post",
+        body=body,
+        errors=(408, 409, 413, 415, *errors),
+        parameters=(*variables, _IF_MATCH),
+        headers=("ETag",),
+    )
+
 
 OPERATIONS: Sequence[Operation] = (
     Operation(
@@ -75,7 +129,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="One completion, whole or, with stream true, as server-sent events.",
         body=chat.Request,
         answers={JSON: answers.ChatCompletion, EVENTS: answers.ChatCompletionChunk},
-        errors=(401, 402, 403, 404, 408, 413, 415, 429, 502, 503, 504),
+        errors=(401, 402, 403, 404, 408, 413, 415, 429, 502, 504),
         schemes=KEYS,
     ),
     Operation(
@@ -104,19 +158,9 @@ OPERATIONS: Sequence[Operation] = (
         summary="What this is.",
         answers={JSON: answers.About},
     ),
-    Operation(
-        paths=("/healthz",),
-        id="isUp",
-        tag="service",
-        summary="200 while the process is up; asks nobody.",
-        answers={JSON: answers.Health},
-    ),
-    Operation(
-        paths=("/readyz",),
-        id="isReady",
-        tag="service",
-        summary="200 while requests are welcome, 503 once the process has been told to stop.",
-        answers={JSON: answers.Health},
+    _service("/healthz", "isUp", "200 while the process is up; asks nobody."),
+    _service(
+        "/readyz", "isReady", "200 while requests are welcome, 503 once the process has been told to stop."
     ),
     Operation(
         paths=("/metrics",),
@@ -133,6 +177,18 @@ OPERATIONS: Sequence[Operation] = (
         tag="service",
         summary="This document.",
         answers={JSON: dict[str, Any]},
+        bare=_NOT_MODIFIED,
+        headers=("ETag",),
+    ),
+    Operation(
+        paths=("/static/{path}",),
+        id="readAsset",
+        tag="panel",
+        summary="What the panel's page is made of.",
+        answers={"*/*": str},
+        bare=_PART | _NOT_MODIFIED,
+        errors=(404, 416),
+        parameters=(_path("path", "The file's path.", "panel.js"),),
         headers=("ETag",),
     ),
     Operation(
@@ -144,109 +200,60 @@ OPERATIONS: Sequence[Operation] = (
         errors=(401, 429),
         schemes=PANEL,
     ),
-    Operation(
-        paths=("/static/{path}",),
-        id="readAsset",
-        tag="panel",
-        summary="What the page is made of.",
-        answers={"*/*": str},
+    _panel(
+        "/api/models",
+        "listBots",
+        "All bots: those that Poe lists, that models.yaml names, or that have gone.",
+        answers.Bots,
+    ),
+    _panel(
+        "/api/admin/config",
+        "readConfig",
+        "The content of models.yaml that is in force.",
+        answers.Config,
+        headers=("ETag",),
+    ),
+    _save(
+        "/api/admin/config",
+        "writeConfig",
+        "Make that the content of models.yaml. An absent known field is removed.",
+        answers.ConfigChange,
+    ),
+    _panel(
+        "/api/admin/history",
+        "listVersions",
+        "The last versions of models.yaml, the newest first.",
+        answers.History,
+    ),
+    _panel(
+        "/api/admin/history/{id}",
+        "readVersion",
+        "One of them, and what has changed since.",
+        answers.PastVersion,
         errors=(404,),
-        parameters=(_path("path", "The file's path.", "panel.js"),),
-        headers=("ETag",),
-    ),
-    Operation(
-        paths=("/api/models",),
-        id="listBots",
-        tag="panel",
-        summary="All bots: those that Poe lists, that models.yaml names, or that have gone.",
-        answers={JSON: answers.Bots},
-        errors=_PANEL_ERRORS,
-        schemes=PANEL,
-    ),
-    Operation(
-        paths=("/api/admin/config",),
-        id="readConfig",
-        tag="panel",
-        summary="The content of models.yaml that is in force.",
-        answers={JSON: answers.Config},
-        errors=_PANEL_ERRORS,
-        schemes=PANEL,
-        headers=("ETag",),
-    ),
-    Operation(
-        method="post",
-        paths=("/api/admin/config",),
-        id="writeConfig",
-        tag="panel",
-        summary="Make that the content of models.yaml. An absent known field is removed.",
-        body=answers.ConfigChange,
-        answers={JSON: answers.Config},
-        errors=_SAVE_ERRORS,
-        schemes=PANEL,
-        parameters=(_IF_MATCH,),
-        headers=("ETag",),
-    ),
-    Operation(
-        paths=("/api/admin/history",),
-        id="listVersions",
-        tag="panel",
-        summary="The last versions of models.yaml, the newest first.",
-        answers={JSON: answers.History},
-        errors=_PANEL_ERRORS,
-        schemes=PANEL,
-    ),
-    Operation(
-        paths=("/api/admin/history/{id}",),
-        id="readVersion",
-        tag="panel",
-        summary="One of them, and what has changed since.",
-        answers={JSON: answers.PastVersion},
-        errors=(*_PANEL_ERRORS, 404),
-        schemes=PANEL,
         parameters=(_VERSION,),
     ),
-    Operation(
-        method="post",
-        paths=("/api/admin/history/{id}/restore",),
-        id="restoreVersion",
-        tag="panel",
-        summary="Make a version the current one; the token stays as it is.",
-        body=answers.Empty,
-        answers={JSON: answers.Config},
-        errors=(*_SAVE_ERRORS, 404),
-        schemes=PANEL,
-        parameters=(_VERSION, _IF_MATCH),
-        headers=("ETag",),
+    _save(
+        "/api/admin/history/{id}/restore",
+        "restoreVersion",
+        "Make a version the current one; the token stays as it is.",
+        answers.Empty,
+        variables=(_VERSION,),
+        errors=(404,),
     ),
-    Operation(
-        method="post",
-        paths=("/api/admin/import",),
-        id="importConfig",
-        tag="panel",
-        summary="Take over a text, or, with dry_run, say what that would change.",
-        body=Import,
-        answers={JSON: (answers.Config, answers.Preview)},
-        errors=_SAVE_ERRORS,
-        schemes=PANEL,
-        parameters=(_IF_MATCH,),
+    _save(
+        "/api/admin/import",
+        "importConfig",
+        "Take over a text, or, with dry_run, say what that would change.",
+        Import,
+        (answers.Config, answers.Preview),
     ),
-    Operation(
-        paths=("/api/admin/export",),
-        id="exportConfig",
-        tag="panel",
-        summary="models.yaml as a file to take away, without the token.",
-        answers={YAML: answers.ConfigFields, JSON: answers.ConfigFields},
-        errors=_PANEL_ERRORS,
-        schemes=PANEL,
+    _panel(
+        "/api/admin/export",
+        "exportConfig",
+        "models.yaml as a file to take away, without the token.",
+        {YAML: answers.ConfigFields, JSON: answers.ConfigFields},
         parameters=(_FORMAT,),
     ),
-    Operation(
-        paths=("/api/admin/state",),
-        id="readState",
-        tag="panel",
-        summary="How the service does. Cheap.",
-        answers={JSON: answers.State},
-        errors=_PANEL_ERRORS,
-        schemes=PANEL,
-    ),
+    _panel("/api/admin/state", "readState", "How the service does. Cheap.", answers.State),
 )
