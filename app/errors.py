@@ -192,6 +192,12 @@ def idle_timeout(seconds: float) -> ApiError:
     return timed_out(message, "idle_timeout")
 
 
+def models_timeout(seconds: float) -> ApiError:
+    """504: Poe's list of models did not come in its time."""
+    message = f"Poe did not send its list of models within {seconds:g} s (list time-out)."
+    return timed_out(message, "models_timeout")
+
+
 def answer_timeout(seconds: float) -> ApiError:
     """504: the whole answer took too long, with all that comes before it."""
     return timed_out(f"The answer was not complete within {seconds:g} s (answer time-out).", "answer_timeout")

@@ -17,6 +17,7 @@ from tests.test_errors import told
 from tests.upstream.scripted import (
     DONE,
     HEAD,
+    Bot,
     Connection,
     ScriptedUpstream,
     answer,
@@ -107,6 +108,33 @@ def test_a_server_that_takes_no_query_is_a_504(start_gateway) -> None:
 def test_a_name_that_is_none_is_a_502(start_gateway) -> None:
     gateway: Gateway = start_gateway("http://poe.invalid", WEB_CONCURRENCY="1")
     told(gateway.ask("anyone"), 502, "upstream_error")
+
+
+LATE_LISTS = {
+    "nothing": [until_closed],
+    "a head that drips": [b"HTTP/1.1 200 OK\r\nx: ", drip(b"y")],
+    "half a list": [b'HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{"data": [', until_closed],
+    "a list that drips": [b'HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{"data": [', drip(b" ")],
+    "an error that drips": [b"HTTP/1.1 500 Oops\r\ncontent-length: 999\r\n\r\n", drip(b" ")],
+}
+
+
+@pytest.mark.parametrize("name", LATE_LISTS)
+def test_a_list_of_models_that_does_not_come_is_a_504(start_gateway, name: str) -> None:
+    upstream = ScriptedUpstream()
+    upstream.models = Bot("the list of models", [LATE_LISTS[name]])
+    gateway: Gateway = start_gateway(upstream.url, FIRST_BYTE_TIMEOUT_SECONDS="0.5", STRICT_MODELS="true")
+    for response in (gateway.http.get("/v1/models"), gateway.ask("anyone"), gateway.ask("any", stream=True)):
+        assert "within 0.5 s" in told(response, 504, "models_timeout")["message"]
+    for query in upstream.models.queries:
+        query.wait_closed()
+    upstream.stop()
+
+
+def test_a_list_of_models_that_cannot_be_asked_for_is_a_504(start_gateway) -> None:
+    with stalling(say_nothing) as port:
+        gateway: Gateway = start_gateway(f"https://127.0.0.1:{port}", CONNECT_TIMEOUT_SECONDS="0.5")
+        assert "0.5 s" in told(gateway.http.get("/v1/models"), 504, "connect_timeout")["message"]
 
 
 @pytest.fixture(scope="module")

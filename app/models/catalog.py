@@ -45,7 +45,7 @@ class Catalog:
         return self._shape
 
     def models(self) -> Sequence[Model]:
-        """The list for clients. Waits only if Poe's was never fetched. Raises ``ApiError`` (502)."""
+        """The list for clients. Waits only if Poe's was never fetched. Raises ``ApiError`` (502, 504)."""
         self._listing.wait(self._token())
         return self.shape().models
 

@@ -15,13 +15,14 @@ from msgspec import Struct
 from app import files
 from app.coordination.boards import Board
 from app.coordination.once import Once
-from app.errors import ApiError, bad_upstream
+from app.errors import ApiError, bad_upstream, timed_out
 from app.logs import logger
 from app.models.model import Model
 
 _RETRY_SECONDS = 10.0  # between attempts in the background while Poe is down
 _SIZE_LIMIT = 64 * 1024 * 1024  # bytes
 _KEY = "models"
+_LATE = 504  # a time-out's status
 _UNUSABLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -34,9 +35,13 @@ class List(Struct, frozen=True):
 
 
 class _Outcome(Struct, frozen=True):
-    """What a fetch brought: nothing, for what it got is on disk, or why there is nothing."""
+    """What a fetch brought: nothing, for what it got is on disk, or why there is nothing.
+
+    ``late``: the code of the time-out that it was, if it was one.
+    """
 
     failure: str | None = None
+    late: str | None = None
 
 
 class Listing:
@@ -65,13 +70,13 @@ class Listing:
         self._has_read = False
         self._tried_at = -math.inf
         self._attempts = 0
-        self._failure: str | None = None
+        self._outcome = _Outcome()
         self._fetching = threading.Lock()
 
     @property
     def failure(self) -> str | None:
         """Why the last attempt to fetch the list failed, if it did."""
-        return self._failure
+        return self._outcome.failure
 
     def known(self) -> List:
         """The list as far as it is known; empty if it never could be fetched. Asks nobody."""
@@ -87,7 +92,7 @@ class Listing:
     def wait(self, token: str | None) -> List:
         """The list. Waits only if there is none yet; one that is not fresh is renewed meanwhile.
 
-        Raises ``ApiError`` (502) if there never was one and Poe cannot be asked.
+        Raises ``ApiError`` (502, 504) if there never was one and Poe cannot be asked.
         """
         if self._has_list():
             self.refresh_in_background(token)
@@ -97,7 +102,9 @@ class Listing:
             if self._attempts == attempts:  # else another request has just tried
                 self._refresh(token)
         if not self._has_list():
-            raise bad_upstream(f"Poe's list of models could not be fetched: {self._failure}")
+            message = f"Poe's list of models could not be fetched: {self._outcome.failure}"
+            late = self._outcome.late
+            raise timed_out(message, late) if late else bad_upstream(message)
         return self._list
 
     def refresh_in_background(self, token: str | None) -> None:
@@ -131,7 +138,7 @@ class Listing:
             self._read()
             if self._list is before:  # it was on another machine, or could not write it down
                 outcome = self._fetched(token)
-        self._failure = outcome.failure
+        self._outcome = outcome
         self._attempts += 1
 
     def _fetched(self, token: str | None) -> _Outcome:
@@ -145,7 +152,8 @@ class Listing:
             models = self._fetch(token)
         except ApiError as error:
             logger.warning("the list of models could not be fetched: %s", error)
-            return _Outcome(error.message.replace(token, "***") if token else error.message)
+            message = error.message.replace(token, "***") if token else error.message
+            return _Outcome(message, error.code if error.status == _LATE else None)
         self._list = List(models, self._clock(), _source(token))
         content = msgspec.json.encode(self._list)
         self._write(content)

@@ -23,6 +23,7 @@ _ERROR_BODY_LIMIT = 65536
 _ERROR_BODY_SECONDS = 10.0
 _MODELS_LIMIT = 64 * 1024 * 1024
 _MODELS_SECONDS = 30.0
+_BEYOND_SECONDS = 2 * _MODELS_SECONDS  # for each part of what has a limit as a whole
 
 
 class Waiter(Protocol):
@@ -56,6 +57,8 @@ class PoeClient:
     ) -> None:
         self._first_byte_timeout = settings.first_byte_timeout_seconds
         self._idle_timeout = settings.idle_timeout_seconds
+        self._models_timeout = min(_MODELS_SECONDS, settings.first_byte_timeout_seconds)
+        self._time_limit = time_limit
         connect_timeout = settings.connect_timeout_seconds
         self._upstream = Upstream(settings.poe_base_url, connect_timeout, make_waiter, time_limit)
 
@@ -85,15 +88,22 @@ class PoeClient:
         return answer
 
     def models(self, key: str | None = None) -> bytes:
-        """The body of ``GET /v1/models``. Raises ``QueryFailed``."""
+        """The body of ``GET /v1/models``, in as long as an answer may take to begin, but no longer than 30 s.
+
+        Raises ``QueryFailed``.
+        """
         fields = {"Accept": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         head = self._upstream.head("GET", "/v1/models", fields)
-        with self._upstream.open(_MODELS_SECONDS, _MODELS_SECONDS) as answer:
-            answer.send([head])
-            answer.read_head()
-            if answer.status != 200:
-                raise _failed(answer)
-            return b"".join(answer.pieces(_MODELS_LIMIT, _MODELS_SECONDS))
+        with self._upstream.open(_BEYOND_SECONDS, _BEYOND_SECONDS) as answer:
+            try:
+                with self._time_limit(self._models_timeout):
+                    answer.send([head])
+                    answer.read_head()
+                    if answer.status != 200:
+                        raise _failed(answer)
+                    return b"".join(answer.pieces(_MODELS_LIMIT, _BEYOND_SECONDS))
+            except TimeoutError as error:
+                raise QueryFailed(errors.models_timeout(self._models_timeout)) from error
 
     def tidy_up(self) -> None:
         """Close connections that have been idle for long. To be called now and then."""
