@@ -57,9 +57,7 @@ logger_class = "app.server.log.ServerLog"
 worker_connections = settings.max_concurrent + settings.max_queue + 1024
 max_requests = settings.max_requests
 max_requests_jitter = settings.max_requests // 10
-# Also bounds how long the head of a request may take.
-keepalive = 20
-# The largest head: a line, and fields enough for a browser's cookies or a proxy's additions.
+# The longest line and field, enough for a browser's cookies; app/server/requests.py bounds the whole head.
 limit_request_line = 8190
 limit_request_field_size = 16380
 # A worker that does not report for this long is replaced. Streams do not count: they yield.

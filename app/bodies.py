@@ -11,6 +11,7 @@ from gunicorn.http.errors import ParseException
 from app.errors import ApiError, body_too_slow, invalid_request, payload_too_large
 
 _READ_SIZE = 1024 * 1024
+_PACKED_SIZE = 16 * 1024  # bytes that are unpacked at a time
 # JSON, or what programs say that do not care: nothing, curl's default, plain bytes.
 LENIENT = frozenset(
     {"application/json", "text/json", "", "application/x-www-form-urlencoded", "application/octet-stream"}
@@ -43,7 +44,7 @@ def read_body(
     if length is not None and length > limit:
         raise payload_too_large(limit)
     body = _read(request, limit, give_turn)
-    return _unpack(body, _WBITS[coding], limit) if coding in _WBITS else body
+    return _unpack(body, _WBITS[coding], limit, give_turn) if coding in _WBITS else body
 
 
 def _check_type(request: Request, types: Container[str]) -> None:
@@ -77,20 +78,26 @@ def _read(request: Request, limit: int, give_turn: Callable[[], None]) -> bytear
     return body
 
 
-def _unpack(body: bytes | bytearray, wbits: int, limit: int) -> bytes:
-    """What ``body`` unpacks to. It may consist of several members (RFC 1952 section 2.2)."""
-    pieces: list[bytes] = []
-    left = limit
-    while body:
-        unpacker = zlib.decompressobj(wbits)
-        try:
-            pieces.append(unpacker.decompress(body, left + 1))
-        except zlib.error as error:
-            raise invalid_request("The request body is not what its Content-Encoding says.") from error
-        left -= len(pieces[-1])
-        if left < 0:
-            raise payload_too_large(limit)
-        if not unpacker.eof:
-            raise invalid_request("The compressed request body ended before it was complete.")
-        body = unpacker.unused_data
-    return b"".join(pieces)
+def _unpack(body: bytes | bytearray, wbits: int, limit: int, give_turn: Callable[[], None]) -> bytearray:
+    """What ``body`` unpacks to. It may consist of several members (RFC 1952 section 2.2).
+
+    Piece by piece on both sides: a little may unpack to very much, and what is left over is copied each time.
+    """
+    unpacked = bytearray()
+    unpacker = zlib.decompressobj(wbits)
+    for at in range(0, len(body), _PACKED_SIZE):
+        packed = bytes(body[at : at + _PACKED_SIZE])
+        while packed:
+            if unpacker.eof:
+                unpacker = zlib.decompressobj(wbits)
+            try:
+                unpacked += unpacker.decompress(packed, min(_READ_SIZE, limit + 1 - len(unpacked)))
+            except zlib.error as error:
+                raise invalid_request("The request body is not what its Content-Encoding says.") from error
+            if len(unpacked) > limit:
+                raise payload_too_large(limit)
+            packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+            give_turn()
+    if body and not unpacker.eof:
+        raise invalid_request("The compressed request body ended before it was complete.")
+    return unpacked

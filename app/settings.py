@@ -287,6 +287,11 @@ class Settings:
         _whole_number(0, 10**9),
         "After so many requests, and up to a tenth more, a worker makes room for a new one, 0 = never.",
     )
+    head_timeout_seconds: float = _setting(
+        "HEAD_TIMEOUT_SECONDS", "20", _seconds(0.1, 3600),
+        "How long a client may take for a request's head; then the answer is 408. A connection without a "
+        "request is closed as soon.",
+    )  # fmt: skip
     body_timeout_seconds: float = _setting(
         "BODY_TIMEOUT_SECONDS", "60", _seconds(0.1, 86_400),
         "How long a client may send nothing of a request's body; then the answer is 408.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import select
 import socket
@@ -17,6 +18,7 @@ from tests.upstream.scripted import DONE, HEAD, ScriptedUpstream, answer, text, 
 
 FIELDS = "".join(f"{name}: {value}\r\n" for name, value in authorization().items())
 POST = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{FIELDS}"
+PASSWORD = base64.b64encode(b"admin:secret").decode()
 FRAMINGS = {
     "length": ("Content-Length: 100000", b"%b"),
     "chunks": ("Transfer-Encoding: chunked", b"1\r\n%b\r\n"),
@@ -26,7 +28,8 @@ FRAMINGS = {
 @pytest.fixture(scope="module")
 def strict_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Gateway:
     """A gateway that waits for its clients no longer than a second."""
-    gateway: Gateway = start_shared_gateway(upstream.url, BODY_TIMEOUT_SECONDS="1", SEND_TIMEOUT_SECONDS="1")
+    timeouts = {"HEAD_TIMEOUT_SECONDS": "3", "BODY_TIMEOUT_SECONDS": "1", "SEND_TIMEOUT_SECONDS": "1"}
+    gateway: Gateway = start_shared_gateway(upstream.url, **timeouts)
     return gateway
 
 
@@ -53,11 +56,65 @@ def test_a_body_that_drips_is_a_408(strict_gateway: Gateway, framing: str) -> No
     field, piece = FRAMINGS[framing]
     with strict_gateway.connect() as client:
         client.send(f"{POST}{field}\r\n\r\n".encode())
-        began = time.monotonic()
-        while not select.select([client.socket], [], [], 0.1)[0]:
-            assert time.monotonic() - began < LIMIT, "nobody minds"
-            client.send(piece % b" ")
+        drip_until_answered(client, piece % b" ")
         assert client.response().status == 408
+
+
+PANEL = {
+    "config": "POST /api/admin/config",
+    "import": "POST /api/admin/import",
+    "restore": "POST /api/admin/history/1/restore",
+}
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("name", PANEL)
+def test_a_body_for_the_panel_that_drips_is_a_408(strict_gateway: Gateway, name: str, framing: str) -> None:
+    field, piece = FRAMINGS[framing]
+    fields = f"Host: x\r\nAuthorization: Basic {PASSWORD}\r\nContent-Type: application/json\r\n{field}\r\n"
+    with strict_gateway.connect() as client:
+        client.send(f"{PANEL[name]} HTTP/1.1\r\n{fields}\r\n".encode())
+        drip_until_answered(client, piece % b" ")
+        response = client.response()
+        assert (response.status, response.error["code"]) == (408, "request_timeout")
+        assert response.headers["connection"] == "close"
+        assert client.read_to_the_end() == b""
+
+
+def drip_until_answered(client: Client, data: bytes) -> None:
+    began = time.monotonic()
+    while not select.select([client.socket], [], [], 0.1)[0]:
+        assert time.monotonic() - began < LIMIT, "nobody minds"
+        client.send(data)
+
+
+@pytest.mark.parametrize("begun", [b"G", POST.encode(), b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: "])
+def test_a_head_that_drips_is_a_408(strict_gateway: Gateway, begun: bytes) -> None:
+    with strict_gateway.connect() as client:
+        client.send(begun)
+        drip_until_answered(client, b"y")
+        response = client.response()
+        assert (response.status, response.error["code"]) == (408, "request_timeout")
+        assert response.headers["connection"] == "close"
+        assert client.read_to_the_end() == b""
+
+
+def test_the_beginning_of_a_second_head_is_one_too(strict_gateway: Gateway) -> None:
+    with strict_gateway.connect() as client:
+        client.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he")
+        assert [client.response().status, client.response().status] == [200, 408]
+        assert client.read_to_the_end() == b""
+
+
+@pytest.mark.parametrize("requests", [0, 1])
+def test_a_connection_without_a_request_is_closed_without_a_word(
+    strict_gateway: Gateway, requests: int
+) -> None:
+    with strict_gateway.connect() as client:
+        for _ in range(requests):
+            client.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.response().status == 200
+        assert client.read_to_the_end() == b""
 
 
 def test_a_body_may_take_long_if_it_is_long(strict_gateway: Gateway, upstream: ScriptedUpstream) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import gevent
 import gevent.socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
@@ -17,6 +18,8 @@ from gevent.server import StreamServer
 _BODY_BYTES_A_SECOND = (
     1000  # slower than any line: who sends a body more slowly over its whole length is let go
 )
+# Not 0: that runs what is ready, but does not look at what sockets have become so.
+_TURN_SECONDS = 0.000_001
 _UNSENT_BYTES = 128 * 1024  # that the kernel keeps of an answer whose client takes nothing
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux's
 
@@ -30,8 +33,10 @@ class ClientSocket(gevent.socket.socket):
 
     send_seconds: float | None = None
     timeout: float | None
+    hub: Any
     _body_seconds = 0.0  # 0: nothing of a body is expected
     _body_ends = 0.0
+    _iteration = -1  # of the event loop, at the last read of a body
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         self.timeout = self.send_seconds
@@ -46,6 +51,7 @@ class ClientSocket(gevent.socket.socket):
         """From now on what is read is a body: silences may last ``seconds``, all of it little longer."""
         self._body_seconds = seconds
         self._body_ends = time.monotonic() + seconds
+        self._iteration = -1
 
     def expect_head(self) -> None:
         """What is read next is no body; its time is the reader's business."""
@@ -54,6 +60,9 @@ class ClientSocket(gevent.socket.socket):
     def recv(self, *args: Any) -> bytes:
         if not self._body_seconds:
             return super().recv(*args)
+        if self._iteration == self.hub.loop.iteration:
+            gevent.sleep(_TURN_SECONDS)  # it never had to wait: others have their turn
+        self._iteration = self.hub.loop.iteration
         self.timeout = min(self._body_seconds, max(0.001, self._body_ends - time.monotonic()))
         try:
             data = super().recv(*args)

@@ -26,6 +26,11 @@ def _is_read(body: Any) -> bool:
     return getattr(reader, "parser", None) is None
 
 
+def is_too_long(body: Any) -> bool:
+    """Whether more of a request's body is still to come than would be read away."""
+    return getattr(body.reader, "length", 0) > _DRAIN_BYTES
+
+
 def drain(req: Request, sock: socket.socket) -> bool:
     """Read what is left of the body, within bounds; whether another request can follow it."""
     body: Any = req.body

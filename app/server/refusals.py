@@ -16,11 +16,12 @@ class Refusal:
     status: int
     reason: str
     message: str
+    type: str = "invalid_request_error"
+    code: str | None = None
 
     def render(self, request_id: str) -> bytes:
         """The whole response, after which the connection ends."""
-        kind = "invalid_request_error" if self.status < 500 else "server_error"
-        error = {"message": self.message, "type": kind, "param": None, "code": None}
+        error = {"message": self.message, "type": self.type, "param": None, "code": self.code}
         body = msgspec.json.encode({"error": error})
         head = (
             f"HTTP/1.1 {self.status} {self.reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
@@ -30,16 +31,28 @@ class Refusal:
         return head.encode() + body
 
 
-FAILED = Refusal(500, "Internal Server Error", "The gateway failed to answer this request; its log says why.")
+FAILED = Refusal(
+    500,
+    "Internal Server Error",
+    "The gateway failed to answer this request; its log says why.",
+    "server_error",
+    "internal_error",
+)
 
 # By the name of gunicorn's exception.
 _REFUSALS = {
+    "HeadTooSlow": Refusal(
+        408, "Request Timeout", "The request's head did not come in time.", "timeout_error", "request_timeout"
+    ),
     "LimitRequestLine": Refusal(414, "URI Too Long", "The request line is too long."),
     "LimitRequestHeaders": Refusal(
         431, "Request Header Fields Too Large", "The request's header fields are too large."
     ),
     "UnsupportedTransferCoding": Refusal(
-        501, "Not Implemented", "The request's transfer coding is not supported."
+        501,
+        "Not Implemented",
+        "The request's transfer coding is not supported: send chunked.",
+        "server_error",
     ),
     "ExpectationFailed": Refusal(417, "Expectation Failed", "Only 100-continue can be expected."),
     "ForbiddenProxyRequest": Refusal(403, "Forbidden", "The request is forbidden."),

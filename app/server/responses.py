@@ -9,6 +9,7 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
+from app.server import leftovers
 from app.streaming import Last
 
 _LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112 section 7.1
@@ -23,17 +24,16 @@ class ClientResponse(wsgi.Response):
     def send_headers(self) -> None:
         if not self.headers_sent:
             body: Any = self.req.body
-            if body.failed:
-                self.force_close()  # where the next request would begin is not known
+            if body.failed or leftovers.is_too_long(body):
+                self.force_close()  # where the next request begins is not known, or too far away
             fields = [f"{name}: {value}\r\n" for name, value in self.headers]
             self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")
             self.headers_sent = True
 
     def default_headers(self) -> list[str]:
         """The status line and the fields that are the server's."""
-        version = ".".join(map(str, self.req.version or (1, 1)))
         fields = [
-            f"HTTP/{version} {self.status}\r\n",
+            f"HTTP/1.{0 if self.req.version == (1, 0) else 1} {self.status}\r\n",
             f"Date: {_http_date(int(time.time()))}\r\n",
             f"Connection: {'close' if self.should_close() else 'keep-alive'}\r\n",
         ]

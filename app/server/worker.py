@@ -26,6 +26,7 @@ from app.poe.client import PoeClient
 from app.poe.uploads import Uploads
 from app.server import leftovers, refusals
 from app.server.connections import ClientServer, ClientSocket
+from app.server.requests import RequestReader
 from app.server.responses import ClientResponse
 from app.settings import Settings
 
@@ -146,26 +147,39 @@ class GatewayWorker(GeventWorker):
         """Serve one connection. Between its requests it is idle."""
         self._new.add(client)
         try:
-            super().handle(listener, client, addr)
+            self._serve_requests(listener.getsockname(), client, addr)
+        except OSError as error:
+            logger.debug("a client's connection ended: %s", type(error).__name__)
         finally:
             self._new.discard(client)
             self._idle.discard(client)
+            client.close()
+
+    def _serve_requests(self, listener_name: Any, client: Any, addr: Any) -> None:
+        reader = RequestReader(self.cfg, client, addr)
+        request = None
+        try:
+            while True:
+                request = None
+                request = reader.next_request(self._settings.head_timeout_seconds)
+                if request is None or not self.handle_request(listener_name, request, client, addr):
+                    return
+        except OSError:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost edge of a request
+            self.handle_error(request, client, addr, error)
 
     def handle_request(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
-        """Serve one request, then see what is left of its body."""
+        """Serve one request, then see what is left of its body; whether another can follow."""
         self._new.discard(sock)
         self._idle.discard(sock)
         self._count()
-        try:
-            self._respond(listener_name, req, sock, addr)
-        except StopIteration:
+        goes_on = self._respond(listener_name, req, sock, addr) and leftovers.drain(req, sock)
+        if goes_on:
+            self._idle.add(sock)
+        else:
             leftovers.linger(req, sock)
-            raise
-        if not leftovers.drain(req, sock):
-            leftovers.linger(req, sock)
-            raise StopIteration
-        self._idle.add(sock)
-        return True
+        return goes_on
 
     def _count(self) -> None:
         """One more request: the last before this worker retires?"""
@@ -173,8 +187,8 @@ class GatewayWorker(GeventWorker):
         if self.nr == self.max_requests:
             self.alive, self._is_spent = False, True
 
-    def _respond(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> None:
-        """Have the application answer. ``StopIteration``: nothing more on this connection."""
+    def _respond(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
+        """Have the application answer; whether the connection may go on."""
         response, environ = wsgi.create(
             req, sock, addr, listener_name, self.cfg, response_class=ClientResponse
         )
@@ -184,11 +198,11 @@ class GatewayWorker(GeventWorker):
         try:
             self._run_application(environ, response)
         except gevent.GreenletExit:
-            return
+            return False
         except TimeoutError:
             logger.info("a client took nothing of its answer for too long, and is let go")
             sock.forget()
-            raise StopIteration from None
+            return False
         except OSError:
             raise
         except (Exception, SystemExit) as error:
@@ -197,9 +211,8 @@ class GatewayWorker(GeventWorker):
             logger.error("an answer failed half-way: %s", fault(error))
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            raise StopIteration from None
-        if response.should_close():
-            raise StopIteration
+            return False
+        return not response.should_close()
 
     def _run_application(self, environ: Any, response: wsgi.Response) -> None:
         application: Any = self.wsgi

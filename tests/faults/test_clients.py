@@ -47,3 +47,21 @@ def test_the_census_sees_what_is_held(upstream: ScriptedUpstream, start_gateway)
 def test_nobody_else_minds(watched_gateway: Gateway, upstream: ScriptedUpstream, name: str, leave) -> None:
     misbehave(watched_gateway, upstream, name, leave)
     assert message_of(watched_gateway.ask(upstream.bot(GOOD).name))["content"] == "fine"
+
+
+def test_a_version_that_is_not_ours_is_answered_in_ours(watched_gateway: Gateway) -> None:
+    with watched_gateway.connect() as client:
+        client.send(b"GET /healthz HTTP/1.9\r\nHost: x\r\n\r\n")
+        assert client.socket.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/nowhere"])
+def test_what_is_too_much_to_read_away_ends_the_connection_and_says_so(
+    watched_gateway: Gateway, path: str
+) -> None:
+    with watched_gateway.connect() as client:
+        client.request("POST", path, headers={"Content-Length": str(2**50)})
+        response = client.response()
+        assert response.status in (404, 413)
+        assert response.headers["connection"] == "close"
+        assert client.read_to_the_end() == b""

@@ -1,0 +1,91 @@
+"""Requests: what a client's connection brings, by gunicorn's parser, within the gateway's bounds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import gevent
+from gevent.hub import get_hub
+from gunicorn.http.errors import InvalidHeader, NoMoreData, ParseException, UnsupportedTransferCoding
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
+
+from app.streaming import time_limit
+
+_HEAD_BYTES = 64 * 1024  # of a head's fields, and of a body's trailers; each read looks at all of them again
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")  # RFC 3986 section 3.2, without a user
+# Not 0: that runs what is ready, but does not look at what sockets have become so.
+_TURN_SECONDS = 0.000_001
+
+
+class HeadTooSlow(ParseException):
+    """A head has begun, and did not end in its time."""
+
+
+class BoundedRequest(Request):
+    """One request. Stricter than gunicorn's in what RFC 9112 wants of its head (sections 3.2 and 6.1)."""
+
+    @property
+    def max_buffer_headers(self) -> int:
+        """How much of a head is read; gunicorn's is all fields at their longest: 1.6 MB."""
+        return _HEAD_BYTES
+
+    @max_buffer_headers.setter
+    def max_buffer_headers(self, _computed: int) -> None: ...
+
+    def set_body_reader(self) -> None:
+        super().set_body_reader()
+        host = None
+        for name, value in self.headers:
+            if name == "HOST":
+                host = value
+            elif name == "TRANSFER-ENCODING" and value.lower() != "chunked":
+                raise UnsupportedTransferCoding(value)
+        if not _HOST.fullmatch(host or "") or (host is None and self.version != (1, 0)):
+            raise InvalidHeader("HOST", req=self)
+
+
+class _Unreader(SocketUnreader):
+    has_read = False
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        plain: Any = super()
+        data: bytes = plain.chunk(size_hint)
+        self.has_read = True
+        return data
+
+
+class RequestReader(RequestParser):
+    """Reads one request of ``client`` after the other."""
+
+    mesg_class = BoundedRequest
+
+    def __init__(self, cfg: Any, client: Any, address: Any) -> None:
+        super().__init__(cfg, client, address)
+        self.unreader = self._unreader = _Unreader(client)
+        self._loop = get_hub().loop
+        self._iteration = -1  # of the event loop, at the last request
+
+    def next_request(self, seconds: float) -> Request | None:
+        """The next request; ``None`` if the client has left, or begins none within ``seconds``.
+
+        Who has sent one request behind the other waits for a turn between two. Raises ``HeadTooSlow``,
+        another ``ParseException`` or an ``OSError``.
+        """
+        unreader = self._unreader
+        unreader.has_read = unreader.buf.getbuffer().nbytes > 0
+        try:
+            with time_limit(seconds):
+                request = next(self)
+        except (StopIteration, NoMoreData):
+            return None
+        except TimeoutError:
+            if unreader.has_read:
+                raise HeadTooSlow from None
+            return None
+        if self._iteration == self._loop.iteration:
+            gevent.sleep(_TURN_SECONDS)
+        self._iteration = self._loop.iteration
+        return request
