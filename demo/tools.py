@@ -24,7 +24,8 @@ class Tool(NamedTuple):
 
 def told(system: str) -> list[Tool]:
     """The tools of which a system message tells in words."""
-    found = _TOLD.findall(system)
+    _, _, told_of = system.rpartition("# Tools\n")  # before it stands what a client says
+    found = _TOLD.findall(told_of)
     return [Tool(name, {} if schema == "none" else json.loads(schema)) for name, schema in found]
 
 

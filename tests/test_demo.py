@@ -220,6 +220,15 @@ def test_a_tool_user_calls_and_tells(demo: Demo, bot: str) -> None:
     eventually(lambda: demo.says(bot, messages=messages, tools=[TOOL])["content"] == "The tool says: sunny")
 
 
+@pytest.mark.parametrize("bot", ["ToolUser", "NativeToolUser"])
+def test_a_tool_user_takes_no_heading_for_a_tool(demo: Demo, bot: str) -> None:
+    rules = {"role": "system", "content": "# Rules\n\n## Style\nBe brief.\n"}
+    messages = [rules, {"role": "user", "content": "Weather in Oslo?"}]
+    eventually(lambda: "tool_calls" in demo.says(bot, messages=messages, tools=[TOOL]))
+    (call,) = demo.says(bot, messages=messages, tools=[TOOL])["tool_calls"]
+    assert call["function"]["name"] == "weather"
+
+
 def fitting(schema: object) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
 
