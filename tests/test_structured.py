@@ -95,6 +95,13 @@ def test_an_object_is_any_object(poe_gateway: Gateway, said: str) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (502, "structured_output_failed")
 
 
+def test_an_object_may_have_a_schema(poe_gateway: Gateway) -> None:
+    wanted = OBJECT | {"schema": PERSON}
+    assert message_of(recite(poe_gateway, BAD, GOOD, response_format=wanted))["content"] == GOOD
+    error = recite(poe_gateway, GOOD, response_format=OBJECT | {"schema": {"type": 1}}).json()["error"]
+    assert error["param"].startswith("response_format.schema")
+
+
 @pytest.mark.parametrize("first", [BAD, "I cannot.", "", f"{GOOD[:-1]},"])
 def test_an_answer_that_does_not_fit_is_repaired_once(poe_gateway: Gateway, first: str) -> None:
     whole = recite(poe_gateway, first, GOOD)

@@ -82,7 +82,7 @@ class _TextFormat(Struct, tag_field="type", tag="text"):
 
 
 class _ObjectFormat(Struct, tag_field="type", tag="json_object"):
-    pass
+    schema: dict[str, Any] | bool | None = None  # not OpenAI's; llama.cpp, Together and Fireworks have it
 
 
 class _NamedSchema(Struct):
@@ -242,6 +242,10 @@ def _response_format(request: Request, give_turn: Callable[[], None]) -> Respons
             path = "response_format.json_schema.schema"
             schemas.check(named.schema, path, give_turn)
             return ResponseFormat(named.schema, named.description, path)
+        case _ObjectFormat(schema) if schema is not None:
+            path = "response_format.schema"
+            schemas.check(schema, path, give_turn)
+            return ResponseFormat(schema, param=path)
         case _ObjectFormat():
             return ResponseFormat()
         case _:

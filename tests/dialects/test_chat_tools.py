@@ -210,6 +210,11 @@ def test_tools_win_over_functions():
         (None, None),
         ({"type": "text"}, None),
         ({"type": "json_object"}, ResponseFormat()),
+        ({"type": "json_object", "schema": None}, ResponseFormat()),
+        (
+            {"type": "json_object", "schema": {"a": 1}},
+            ResponseFormat({"a": 1}, None, "response_format.schema"),
+        ),
         (
             {"type": "json_schema", "json_schema": {"name": "n", "schema": {"a": 1}, "strict": True}},
             ResponseFormat({"a": 1}, None, "response_format.json_schema.schema"),
