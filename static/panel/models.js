@@ -76,7 +76,7 @@ export function Models({ store, state, tests, openTest, openChat }) {
   return html`
     <div class="models">
       <${Toolbar} ...${{ rows, filter, setFilter, order, setOrder, isGrouped, setGrouped, matches }} onAdd=${() => setOpened("custom")} />
-      <div class="count-line">
+      <div class="count-line" hidden=${!rows.length}>
         <input type="checkbox" class="check" id="select-all" checked=${match.length > 0 && match.every((id) => selected.has(id))}
           disabled=${!match.length} onChange=${(event) => select(match, event.target.checked)} />
         <p>
@@ -228,7 +228,7 @@ const Selection = ({ rows, onShow, onHide, onOnly, onEdit, onTest, onClear }) =>
 const Nothing = ({ isFiltered, list, onClear }) => isFiltered
   ? html`<${Empty} icon="search" title=${t("models.noMatch")}>
       <button type="button" onClick=${onClear}>${t("models.clear")}</button><//>`
-  : html`<${Empty} icon="alert" title=${t("models.none")}><p>${list?.error ?? t("models.noneYet")}</p><//>`;
+  : html`<${Empty} icon="alert" title=${t("models.none")}><p>${list?.error ?? (list?.fetched_at ? t("models.emptyList") : t("models.noneYet"))}</p><//>`;
 
 /** Up and down go to the same control of the next row. */
 function moveByArrows(event) {

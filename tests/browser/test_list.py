@@ -9,7 +9,8 @@ from tests.browser.bots import Poe
 from tests.browser.conftest import OpenPanel
 from tests.browser.panel import Panel
 from tests.conftest import StartGateway
-from tests.gateway import eventually
+from tests.gateway import eventually, free_port
+from tests.upstream.scripted import ScriptedUpstream
 
 _TIME_KEYS = """() => {
   window.times = [];
@@ -74,6 +75,16 @@ def test_filters_find_what_is_hidden_renamed_custom_or_paints(panel: Panel) -> N
         panel.chip(chip).click()
     panel.page.get_by_role("group", name="gives").get_by_role("button", name="video").click()
     assert set(panel.names()) == {"Sora-2", "Veo-3.1"}
+
+
+def test_a_list_without_bots_is_told_from_none(open_panel: OpenPanel, start_gateway: StartGateway) -> None:
+    upstream = ScriptedUpstream()  # whose list is empty
+    panel = open_panel(start_gateway(upstream.url))
+    upstream.stop()
+    expect(panel.page.get_by_text("Poe's list is empty.")).to_be_visible()
+    expect(panel.page.locator(".count-line")).to_be_hidden()
+    panel = open_panel(start_gateway(f"http://127.0.0.1:{free_port()}"))
+    expect(panel.page.locator("main .empty").get_by_text("Poe could not be reached")).to_be_visible()
 
 
 def test_what_is_new_or_gone_at_poe_since_the_last_save_is_marked(

@@ -55,6 +55,13 @@ def test_the_playground_streams_with_reasoning_apart(panel: Panel) -> None:
     expect(panel.page.locator(".turn.is-bot")).to_have_count(2)
 
 
+def test_what_the_page_has_to_say_does_not_push_the_playground_out_of_it(panel: Panel) -> None:
+    panel.post("/api/admin/config", {"enable": False, "models": {}})
+    panel.go("playground")
+    expect(panel.page.locator("main > .notice")).to_be_visible()
+    expect(panel.page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
+
+
 def test_the_playground_shows_pictures(panel: Panel) -> None:
     start(panel, "FLUX-2-Pro")
     picture = say(panel, "A sunset").locator("img")
