@@ -41,15 +41,16 @@ def _merge_models(before: Mapping[str, Any], fields: dict[str, Any]) -> None:
 def _merge_custom(before: Mapping[str, Any], fields: dict[str, Any]) -> None:
     old, new = before.get("custom_models"), fields.get("custom_models")
     if isinstance(old, list) and isinstance(new, list):
-        known = {
-            each["id"]: each for each in old if isinstance(each, dict) and isinstance(each.get("id"), str)
-        }
+        known = {id: each for each in old if (id := _id(each)) is not None}
         fields["custom_models"] = [
-            _entry(known.get(each.get("id")), each, config.KNOWN_OF_CUSTOM)
-            if isinstance(each, dict)
-            else each
-            for each in new
+            _entry(known.get(_id(each) or ""), each, config.KNOWN_OF_CUSTOM) for each in new
         ]
+
+
+def _id(entry: Any) -> str | None:
+    """Of a custom model, if it is one: what is none is refused later, with its path."""
+    id = entry.get("id") if isinstance(entry, dict) else None
+    return id if isinstance(id, str) else None
 
 
 def _entry(old: Any, new: Any, known: Collection[str]) -> Any:

@@ -211,6 +211,7 @@ WRONG: list[tuple[Any, str | None]] = [
     ({"models": {"Claude": {"mapping": "gpt-4O"}}}, "models.Claude.mapping"),
     ({"models": {"Claude": {"aliases": ["x", "GPT-4o"]}}}, "models.Claude.aliases[1]"),
     ({"custom_models": [{"id": "A"}, {"owned_by": "me"}]}, "custom_models[1].id"),
+    ({"custom_models": [{"id": ["A"]}]}, "custom_models[0].id"),
 ]
 
 
