@@ -89,6 +89,15 @@ def test_the_commands_that_are_named_exist_and_all_of_them_are_named() -> None:
     assert {"check", "test"} <= named["run"] & named["checks.yml"]
 
 
+def test_every_module_and_folder_has_its_place_in_the_architecture() -> None:
+    rooms = page("docs/architecture.md").partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"[\w.-]+(?:\.py\b|/)", rooms))
+    modules = {path.name for path in ROOT.joinpath("app").rglob("*.py")}
+    folders = {path for path in [*ROOT.iterdir(), *ROOT.joinpath("app").rglob("*")] if path.is_dir()}
+    rooms_of = {f"{path.name}/" for path in folders if not path.name.startswith((".", "__"))}
+    assert (modules | rooms_of) - named == set()
+
+
 def test_every_request_field_stands_in_the_table_of_fields() -> None:
     table = page("docs/api.md").partition("\n### Fields\n")[2].partition("\n### ")[0]
     documented = first_cells(table)
