@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import select
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -394,3 +395,41 @@ def test_a_broken_file_of_keys_is_not_quoted(
     access.write_text(f"alice {secret}\n{secret}\n")
     eventually(lambda: "is not used" in gateway.log.read_text())
     check("the log", gateway.log.read_bytes(), {"the key": secret})
+
+
+def test_no_url_that_a_client_or_a_bot_gives_is_fetched(
+    start_gateway: StartGateway, own_upstream: ScriptedUpstream
+) -> None:
+    """Whoever is named in one waits for a connection in vain."""
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        url = f"http://127.0.0.1:{trap.getsockname()[1]}/x.png"
+        file = {"url": url, "content_type": "image/png", "name": "x.png", "inline_ref": "x"}
+        own_upstream.bot(respond(200, {"attachment_url": url, "mime_type": "image/png"}), name="uploads")
+        own_upstream.models = own_upstream.bot(respond(302, b"", location=url), name="list")
+        gateway = start_gateway(own_upstream.url, POE_FILE_UPLOAD_URL=f"{own_upstream.url}/bot/uploads")
+        scripts = (
+            answer(text("![x][x]"), event("file", file), DONE),
+            respond(302, b"", location=url),
+            respond(307, b"", location=url),
+        )
+        schema = {"type": "object", "properties": {"a": {"$ref": url}}, "$id": url}
+        requests = (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]},
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": url}}]}]},
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}},
+            {"tools": [{"type": "function", "function": {"name": "a", "parameters": schema}}]},
+            {"extra_body": {"base_url": url}, "webhook": url},
+        )
+        statuses = set()
+        for script in scripts:
+            for fields in requests:
+                bot = own_upstream.bot(script)
+                plain = {"model": bot.name, "messages": [{"role": "user", "content": "x"}]}
+                headers = {"x-api-key": KEYS["the client's key"], "Referer": url, "X-Forwarded-Host": url}
+                response = gateway.http.post("/v1/chat/completions", json=plain | fields, headers=headers)
+                statuses.add(response.status_code)
+        assert {200, 502} <= statuses <= {200, 400, 502}
+        assert gateway.http.get("/v1/models").status_code == 502
+        text_with_url = {"text": f"models: !include {url}\n", "dry_run": True}
+        gateway.http.post("/api/admin/import", json=text_with_url, auth=("admin", "secret"))
+        assert select.select([trap], [], [], 0)[0] == []
