@@ -117,9 +117,8 @@ def test_a_wrong_path_is_told_the_nearest_right_one(
     [
         ("/v1/completions", "Poe's bots chat: POST /v1/chat/completions, with messages."),
         ("/v1/engines/Echo/completions", "POST /v1/chat/completions"),
-        ("/v1/responses", "have the client use chat completions"),
-        ("/responses/", "have the client use chat completions"),
-        ("/v1/responses/resp_1/cancel", "have the client use chat completions"),
+        ("/v1/responses/resp_1", "POST /v1/responses with the whole conversation as input"),
+        ("/responses/resp_1/cancel", "POST /v1/responses with the whole conversation as input"),
         ("/v1/embeddings", "Poe has no bots for them"),
         ("/v1/v1/embeddings", "Poe has no bots for them"),
         ("/openai/v1/moderations", "Poe has no bots for them"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from app.dialects import chat
+from app.dialects import chat, responses, responses_input, responses_tools
 from app.errors import ApiError
 from app.models import config, names
 from app.settings import Settings
@@ -103,6 +103,19 @@ def test_every_request_field_stands_in_the_table_of_fields() -> None:
     documented = first_cells(table)
     assert documented >= chat._NOT_PARAMETERS
     assert documented >= set(chat.Request.__struct_fields__)
+
+
+def test_every_field_item_and_tool_of_responses_stands_in_their_page() -> None:
+    fields, _, rest = page("docs/responses.md").partition("\n### Input\n")
+    known = responses._NOT_PARAMETERS | {*responses.CreateResponse.__struct_fields__} | responses._TRANSLATED
+    assert first_cells(fields) == known
+    kinds = [
+        *responses_input.Item.__args__,
+        *responses_input.Part.__args__,
+        *responses_tools.AnyTool.__args__,
+    ]
+    tags = {kind.__struct_config__.tag for kind in kinds} - {"web_search"}
+    assert first_cells(rest) >= tags
 
 
 def test_every_role_and_part_type_stands_in_the_api_page() -> None:

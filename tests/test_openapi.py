@@ -11,14 +11,15 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 
 from app import create_app
-from app.dialects import chat
+from app.dialects import chat, responses
 from app.models import config
 from app.openapi.document import path_of
 from app.openapi.operations import OPERATIONS
 from app.settings import Settings
 from tests.admin.conftest import ADMIN
 from tests.gateway import KEY, Gateway, authorization, environment, message_of
-from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
+from tests.response_types import events_of
+from tests.upstream.scripted import DONE, ScriptedUpstream, answer, error, text
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -95,16 +96,18 @@ def test_who_must_say_who_he_is_is_told(document: dict[str, Any]) -> None:
         elif path == "/metrics":
             assert schemes == {"basic", "metricsToken"}
         else:
-            assert schemes == ({"bearer", "xApiKey", "apiKey"} if "chat" in path else set())
+            asks_a_bot = path.endswith(("/completions", "/responses"))
+            assert schemes == ({"bearer", "xApiKey", "apiKey"} if asks_a_bot else set())
         assert ("401" in operation["responses"]) == bool(schemes)
     assert {"bearer", "xApiKey", "apiKey", "basic", "metricsToken"} == set(
         document["components"]["securitySchemes"]
     )
 
 
-def test_the_request_has_the_fields_that_are_read(document: dict[str, Any]) -> None:
-    described = document["components"]["schemas"]["Request"]["properties"]
-    assert set(described) == set(chat.Request.__struct_fields__)
+@pytest.mark.parametrize("request_type", [chat.Request, responses.CreateResponse])
+def test_the_request_has_the_fields_that_are_read(document: dict[str, Any], request_type: Any) -> None:
+    described = document["components"]["schemas"][request_type.__name__]["properties"]
+    assert set(described) == set(request_type.__struct_fields__)
 
 
 def test_the_configuration_has_the_file_s_fields(document: dict[str, Any]) -> None:
@@ -154,6 +157,39 @@ def test_answers_are_as_they_are_described(
     assert len(events) >= 4
     for event in events:
         schema_of(document, "ChatCompletionChunk").validate(event)
+
+
+CALL = '<tool_call name="look"><parameter name="what">up</parameter></tool_call>'
+LOOK = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {"what": {}}}}
+
+
+@pytest.mark.parametrize("said", ["Four.", CALL])
+@pytest.mark.parametrize("kind", ["function", "custom"])
+def test_responses_are_as_they_are_described(
+    gateway: Gateway, upstream: ScriptedUpstream, document: dict[str, Any], said: str, kind: str
+) -> None:
+    broken = error("Oh.", allow_retry=False)
+    thought = text("*Thinking...*\n\n> Well.\n\n")
+    bot = upstream.bot(*[answer(thought, text(said), DONE)] * 2, answer(text("Four."), broken))
+    body = {"model": bot.name, "input": "2 + 2?", "tools": [LOOK | {"type": kind}], "metadata": {"a": "b"}}
+    whole = gateway.http.post("/v1/responses", json=body, headers=authorization())
+    schema_of(document, "Response").validate(whole.json())
+    for last in ("completed", "failed"):
+        events = events_of(
+            gateway.http.post("/v1/responses", json=body | {"stream": True}, headers=authorization()).content
+        )
+        assert events[-1]["type"] == f"response.{last}"
+        for event in events:
+            name = described_as(document, event["type"])
+            schema_of(document, name).validate(event)
+
+
+def described_as(document: dict[str, Any], kind: str) -> str:
+    """The component that describes events of this type."""
+    schemas = document["components"]["schemas"].items()
+    types = {name: each.get("properties", {}).get("type", {}) for name, each in schemas}
+    (name,) = [name for name, each in types.items() if kind in each.get("enum", ())]
+    return name
 
 
 def test_calls_are_as_they_are_described(

@@ -11,7 +11,7 @@ from app.lifecycle import Lifecycle
 _ABOUT = {
     "name": "poe2openai",
     "description": "Every Poe bot for every program that speaks OpenAI's API.",
-    "endpoints": ["/v1/chat/completions", "/v1/models"],
+    "endpoints": ["/v1/chat/completions", "/v1/responses", "/v1/models"],
 }
 
 

@@ -24,7 +24,10 @@ _FILES = "files go into messages, as parts of type file"
 # By a segment of the path, whatever stands before it in the base URL.
 _OPENAI = {
     "completions": ("Completions", f"Poe's bots chat: {_CHAT}, with messages"),
-    "responses": ("Responses", f"have the client use chat completions, {_CHAT}"),
+    "responses": (
+        "stored Responses",
+        "nothing is stored; POST /v1/responses with the whole conversation as input",
+    ),
     "embeddings": ("Embeddings", "Poe has no bots for them; take them from elsewhere"),
     "moderations": ("Moderations", "Poe has no bots for them"),
     "images": ("Images", f"ask an image bot {_LINK}"),

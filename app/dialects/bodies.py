@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from app.dialects import counting
 from app.errors import invalid_request
 from app.fields import convert
 
-__all__ = ["convert", "decode_object", "with_whole_numbers"]
+__all__ = ["convert", "decode_object", "with_known_types", "with_whole_numbers"]
 
 _BOM = b"\xef\xbb\xbf"  # RFC 8259 lets us ignore it
 _VALUES_LIMIT = 200_000  # decoded in a tenth of a second; the longest conversations have a tenth of them
@@ -63,3 +63,24 @@ def with_whole_numbers(fields: dict[str, Any], names: tuple[str, ...]) -> dict[s
     return fields | {
         name: int(value) for name, value in given if isinstance(value, float) and value.is_integer()
     }
+
+
+def with_known_types(
+    values: Any, types: Collection[str], default: Callable[[dict[str, Any]], str], other: str
+) -> Any:
+    """Each object of the list ``values`` with one of the ``types``: ``other`` in place of those unknown.
+
+    One without a type has that which ``default`` says. What is no list, or no object, stays as it is.
+    """
+    if not isinstance(values, list):
+        return values
+    return [_with_type(each, types, default, other) if isinstance(each, dict) else each for each in values]
+
+
+def _with_type(
+    value: dict[str, Any], types: Collection[str], default: Callable[[dict[str, Any]], str], other: str
+) -> dict[str, Any]:
+    type = value.get("type")
+    if type is None:
+        return {**value, "type": default(value)}
+    return {"type": other} if isinstance(type, str) and type not in types else value

@@ -23,12 +23,10 @@ Every Poe bot for every program that speaks OpenAI's API.
 
 Every error has the same body. What is not HTTP is refused before there is a request, in the same form: 400,
 403, 414, 417, 431 or 501. A method that a path does not have is a 405 with `Allow`, a wrong path a
-404. A GET may be a HEAD. Each field of a chat's request that is not named is a parameter of the bot.
+404. A GET may be a HEAD. What is not named of the fields of a chat's or a response's request is a
+parameter of the bot.
 """
-_STREAM = (
-    "Server-sent events. The data of each is a ChatCompletionChunk, or an Error if the answer fails on its "
-    "way; the last is [DONE]. Lines that begin with a colon are heartbeats."
-)
+_STREAM = "Server-sent events. {} Lines that begin with a colon are heartbeats."
 _SCHEMES = {
     "bearer": {
         "type": "http",
@@ -114,7 +112,12 @@ def _operation(operation: Operation, number: int, schemas: Mapping[Any, Any]) ->
 
 
 def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    content = {kind: _content(kind, form, schemas) for kind, form in operation.answers.items()}
+    content = {
+        kind: {"schema": {"description": _STREAM.format(operation.stream)}}  # 3.1 has no words for events
+        if kind == EVENTS
+        else _content(form, schemas)
+        for kind, form in operation.answers.items()
+    }
     responses = {
         "200": {
             "description": "The answer.",
@@ -136,9 +139,7 @@ def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, An
     return responses
 
 
-def _content(kind: str, form: Any, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    if kind == EVENTS:
-        return {"schema": {"description": _STREAM}}  # 3.1 has no words for a sequence of events
+def _content(form: Any, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     found = [schemas[each] for each in _alternatives(form)]
     return {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
 

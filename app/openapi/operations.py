@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from app.admin.config import Import
-from app.dialects import chat
+from app.dialects import chat, responses
 from app.openapi import answers
+from app.openapi import responses as response_answers
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -19,7 +20,8 @@ EVENTS = "text/event-stream"
 class Operation(Struct, frozen=True, kw_only=True):
     """One method of one path, which it may have under several names.
 
-    ``answers``: a type for each media type, ``str`` for text, or a tuple of which one comes. ``bare``: what
+    ``answers``: a type for each media type, ``str`` for text, or a tuple of which one comes; ``stream`` says
+    how they stand in a stream. ``bare``: what
     else it may end with, without an error's body. ``errors``: the statuses that it may refuse with besides
     those that every route has. ``schemes``: one of them is asked for.
     """
@@ -31,6 +33,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     summary: str
     body: type | None = None
     answers: Mapping[str, Any]
+    stream: str = ""
     bare: Mapping[int, str] = {}
     errors: Sequence[int] = ()
     schemes: Sequence[str] = ()
@@ -52,6 +55,7 @@ def _path(name: str, description: str, example: str) -> dict[str, Any]:
 KEYS = ("bearer", "xApiKey", "apiKey")
 PANEL = ("basic",)
 METRICS = ("basic", "metricsToken")
+_COMPLETION_ERRORS = (401, 402, 403, 404, 408, 413, 415, 429, 502, 504)
 
 _IF_MATCH = {
     "name": "If-Match",
@@ -129,7 +133,22 @@ OPERATIONS: Sequence[Operation] = (
         summary="One completion, whole or, with stream true, as server-sent events.",
         body=chat.Request,
         answers={JSON: answers.ChatCompletion, EVENTS: answers.ChatCompletionChunk},
-        errors=(401, 402, 403, 404, 408, 413, 415, 429, 502, 504),
+        stream="The data of each is a ChatCompletionChunk, or an Error if the answer fails on its way; the "
+        "last is [DONE].",
+        errors=_COMPLETION_ERRORS,
+        schemes=KEYS,
+    ),
+    Operation(
+        method="post",
+        paths=("/v1/responses", "/responses"),
+        id="createResponse",
+        tag="responses",
+        summary="One response, whole or, with stream true, as server-sent events. Nothing is stored.",
+        body=responses.CreateResponse,
+        answers={JSON: response_answers.Response, EVENTS: response_answers.ResponseEvent},
+        stream="The data of each is an object whose type is the event's; the last is response.completed, "
+        "response.incomplete or response.failed.",
+        errors=_COMPLETION_ERRORS,
         schemes=KEYS,
     ),
     Operation(

@@ -10,8 +10,9 @@ from typing import Any
 from app.answer.deltas import Delta, Finish, Restart
 from app.answer.pipeline import Pipeline
 from app.answer.toolcalls import ToolCalls
-from app.dialects import chat
+from app.dialects import chat, responses
 from app.dialects.chat_answer import ChatCompletion, ChatStream
+from app.dialects.form import Decode
 from app.errors import ApiError
 from app.models import config, edits, masks
 from app.models.config import ConfigError
@@ -39,9 +40,18 @@ def tools(data: bytes) -> None:
 
 
 def request(data: bytes) -> None:
-    """A client's body, which is a conversation or a 400."""
+    """A chat's body, which is a conversation or a 400."""
+    _decode(chat.decode, data)
+
+
+def response(data: bytes) -> None:
+    """The body of a request for a response, the same way."""
+    _decode(responses.decode, data)
+
+
+def _decode(decode: Decode, data: bytes) -> None:
     try:
-        decoded = chat.decode(data)
+        decoded = decode(data, lambda: None)
     except ApiError as error:
         if error.status != 400:
             raise
@@ -65,6 +75,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "stream": stream,
     "tools": tools,
     "request": request,
+    "response": response,
     "models_file": models_file,
 }
 

@@ -1,0 +1,213 @@
+"""Responses' answers: deltas as a response of OpenAI's Responses API, streamed or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+import msgspec
+from msgspec import Struct
+
+from app.answer.deltas import Delta, Failure, Finish, Restart, Text, Usage
+from app.dialects.responses_items import Event, Status
+from app.dialects.responses_output import Change, Closed, Opened, Output, Said
+from app.dialects.responses_tools import CallForm
+from app.errors import ApiError
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+# Why an answer is incomplete, by its finish_reason.
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+# Codes of a failed response that clients know, and by which they see what another try is good for. OpenAI's
+# own list has "server_error" for all else (https://platform.openai.com/docs/api-reference/responses/object).
+_FAILURE_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "rate_limit_exceeded"})
+
+
+class Frame(Struct, frozen=True):
+    """What is the same in every state of a response: ``fields``. ``forms``: how its calls are written."""
+
+    token: str
+    fields: Mapping[str, Any]
+    forms: Mapping[str, CallForm] = {}
+
+
+class _Response:
+    """A response as an object, in whatever state it is."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._head = msgspec.json.encode({"id": f"resp_{frame.token}", "object": "response", **frame.fields})
+
+    def encode(
+        self,
+        status: str,
+        output: Output,
+        usage: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+        incomplete: str | None = None,
+    ) -> bytes:
+        state = {
+            "status": status,
+            "error": error,
+            "incomplete_details": {"reason": incomplete} if incomplete else None,
+            "output": [item.fields() for item in output.items],
+            "usage": usage,
+        }
+        return b"%b,%b" % (self._head[:-1], msgspec.json.encode(state)[1:])
+
+    def finished(self, finish: Finish, output: Output) -> tuple[str, bytes]:
+        """Its last status, and itself; the items of ``output`` are closed."""
+        reason = _INCOMPLETE.get(finish.reason)
+        status = "incomplete" if reason else "completed"
+        return status, self.encode(status, output, _usage(finish.usage), incomplete=reason)
+
+
+def _end_of(finish: Finish) -> Status:
+    return "incomplete" if finish.reason in _INCOMPLETE else "completed"
+
+
+class ResponseStream:
+    """Renders deltas as the events of a response, each batch as the bytes of one write.
+
+    Every event has the next number; ids and places of items stay. An answer that fails ends with ``error``,
+    on which OpenAI's packages raise, and ``response.failed``, on which others do.
+    """
+
+    heartbeat = b": ping\n\n"
+
+    def __init__(self, frame: Frame) -> None:
+        self._response = _Response(frame)
+        self._output = Output(frame.token, frame.forms)
+        self._next = 0
+        self._delta = b""  # how an event of the open item begins that says more
+
+    def render(self, deltas: Sequence[Delta]) -> bytes:
+        """The events for a batch; those with which a response begins stand before the first."""
+        message = self._output.message
+        if message is not None:
+            texts = [delta.text for delta in deltas if type(delta) is Text]
+            if texts and len(texts) == len(deltas):  # nothing else, as nearly always
+                message.pieces += texts
+                return self._say(texts)
+        written = [self._begin()]
+        for delta in deltas:
+            match delta:
+                case Restart():
+                    written += map(self._write, self._output.break_off())
+                case Finish():
+                    written.append(self._finish(delta))
+                case Failure(error):
+                    written.append(self.render_error(error))
+                case _:
+                    written += map(self._write, self._output.take(delta))
+        return b"".join(written)
+
+    def render_error(self, error: ApiError) -> bytes:
+        """A failure in the middle of a stream."""
+        told = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
+        event = {"code": error.code, "message": error.message, "param": error.param, "error": told}
+        output = self._output
+        output.cut()
+        failed = self._response.encode("failed", output, error=_failure(error))
+        return b"".join((self._begin(), self._event("error", event), self._state("failed", failed)))
+
+    def _begin(self) -> bytes:
+        if self._next:
+            return b""
+        begun = self._response.encode("in_progress", self._output)
+        return self._state("created", begun) + self._state("in_progress", begun)
+
+    def _finish(self, finish: Finish) -> bytes:
+        changes = self._output.finish(_end_of(finish))
+        written = b"".join(map(self._write, changes))
+        return written + self._state(*self._response.finished(finish, self._output))
+
+    def _write(self, change: Change) -> bytes:
+        match change:
+            case Opened(item):
+                self._delta = _beginning(item.delta())
+                return b"".join(self._event(*event) for event in item.opening())
+            case Said(_, text):
+                return self._say([text]) if self._delta else b""
+            case Closed(item):
+                return b"".join(self._event(*event) for event in item.closing())
+            case _:
+                assert_never(change)
+
+    def _say(self, texts: Sequence[str]) -> bytes:
+        """An event for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        delta, first = self._delta, self._next
+        self._next += len(texts)
+        lines = _encode_lines(texts)[:-1].split(b"\n")
+        return b"".join([delta % (number, line) for number, line in enumerate(lines, first)])
+
+    def _event(self, name: str, fields: Mapping[str, Any]) -> bytes:
+        return self._numbered(name, msgspec.json.encode(fields)[1:])
+
+    def _state(self, status: str, response: bytes) -> bytes:
+        return self._numbered(f"response.{status}", b'"response":%b}' % response)
+
+    def _numbered(self, name: str, fields: bytes) -> bytes:
+        number = self._next
+        self._next += 1
+        return b'%b"sequence_number":%d,%b\n\n' % (_head(name), number, fields)
+
+
+def _head(name: str) -> bytes:
+    return f'event: {name}\ndata: {{"type":"{name}",'.encode()
+
+
+def _beginning(delta: Event | None) -> bytes:
+    """A template of the event for its number and its text; empty if there is none."""
+    if delta is None:
+        return b""
+    name, fields = delta
+    place = msgspec.json.encode(fields)[1:-1]
+    return b'%b"sequence_number":%%d,%b,"delta":%%b}\n\n' % (_head(name), place)
+
+
+class WholeResponse:
+    """Collects deltas and renders them as one response."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._response = _Response(frame)
+        self._output = Output(frame.token, frame.forms)
+        self._finish: Finish | None = None
+
+    def add(self, deltas: Sequence[Delta]) -> None:
+        """Take a batch. Raises the ``ApiError`` of a ``Failure``."""
+        for delta in deltas:
+            match delta:
+                case Restart():
+                    self._output.void()
+                case Finish():
+                    self._finish = delta
+                case Failure(error):
+                    raise error
+                case _:
+                    self._output.take(delta)
+
+    @property
+    def is_over(self) -> bool:
+        return self._finish is not None
+
+    def render(self) -> bytes:
+        """The body, once the answer is over."""
+        assert self._finish is not None
+        self._output.finish(_end_of(self._finish))
+        return self._response.finished(self._finish, self._output)[1]
+
+
+def _failure(error: ApiError) -> dict[str, Any]:
+    is_clients = error.status == 400  # another try would fail as well
+    code = error.code if error.code in _FAILURE_CODES else "invalid_prompt" if is_clients else "server_error"
+    return {"code": code, "message": error.message}
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }

@@ -1,0 +1,175 @@
+"""Responses' items: what an answer consists of, and the events that tell of each.
+
+https://platform.openai.com/docs/api-reference/responses-streaming. An event is its type and its fields
+without the number; that of a delta is a template, since most events are such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from app.dialects.responses_tools import CUSTOM_INPUT, CallForm
+
+Status: TypeAlias = Literal["in_progress", "completed", "incomplete"]
+Event: TypeAlias = tuple[str, Mapping[str, Any]]
+
+
+class Item:
+    """One item of the output, as far as it has come. ``place`` is where its events say they belong."""
+
+    prefix: str  # of its id
+
+    def __init__(self, token: str, index: int) -> None:
+        self.index = index
+        self.id = f"{self.prefix}_{token}{index:02x}"
+        self.place = {"item_id": self.id, "output_index": index}
+        self.pieces: list[str] = []
+        self.status: Status = "in_progress"
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def fields(self) -> dict[str, Any]:
+        """The item as it stands in the output."""
+        return self._fields(self.status, self.text)
+
+    def opening(self) -> Sequence[Event]:
+        """The events with which it begins, also if it has gone on by now."""
+        item = self._fields("in_progress", "")
+        return [("response.output_item.added", {"output_index": self.index, "item": item})]
+
+    def delta(self) -> Event | None:
+        """The event of more text, but for that; ``None`` if it comes as a whole."""
+        raise NotImplementedError
+
+    def closing(self) -> Sequence[Event]:
+        """The events with which it ends."""
+        return [("response.output_item.done", {"output_index": self.index, "item": self.fields()})]
+
+    def _fields(self, status: Status, text: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class MessageItem(Item):
+    """Text of the answer."""
+
+    prefix = "msg"
+
+    def _fields(self, status: Status, text: str) -> dict[str, Any]:
+        content = [] if status == "in_progress" else [_output_text(text)]
+        return {"id": self.id, "type": "message", "status": status, "role": "assistant", "content": content}
+
+    def opening(self) -> Sequence[Event]:
+        part = self.place | {"content_index": 0, "part": _output_text("")}
+        return [*super().opening(), ("response.content_part.added", part)]
+
+    def delta(self) -> Event:
+        return "response.output_text.delta", self.place | {"content_index": 0, "logprobs": []}
+
+    def closing(self) -> Sequence[Event]:
+        place = self.place | {"content_index": 0}
+        return [
+            ("response.output_text.done", place | {"logprobs": [], "text": self.text}),
+            ("response.content_part.done", place | {"part": _output_text(self.text)}),
+            *super().closing(),
+        ]
+
+
+class ReasoningItem(Item):
+    """What the bot showed of its thinking."""
+
+    prefix = "rs"
+
+    def _fields(self, status: Status, text: str) -> dict[str, Any]:
+        summary = [] if status == "in_progress" else [_summary_text(text)]
+        return {"id": self.id, "type": "reasoning", "status": status, "summary": summary}
+
+    def opening(self) -> Sequence[Event]:
+        part = self.place | {"summary_index": 0, "part": _summary_text("")}
+        return [*super().opening(), ("response.reasoning_summary_part.added", part)]
+
+    def delta(self) -> Event:
+        return "response.reasoning_summary_text.delta", self.place | {"summary_index": 0}
+
+    def closing(self) -> Sequence[Event]:
+        place = self.place | {"summary_index": 0}
+        return [
+            ("response.reasoning_summary_text.done", place | {"text": self.text}),
+            ("response.reasoning_summary_part.done", place | {"part": _summary_text(self.text)}),
+            *super().closing(),
+        ]
+
+
+class CallItem(Item):
+    """A call of a function."""
+
+    prefix = "fc"
+
+    def __init__(self, token: str, index: int, call_id: str, form: CallForm) -> None:
+        super().__init__(token, index)
+        self.called = {"call_id": call_id, "name": form.name}
+        if form.namespace:
+            self.called["namespace"] = form.namespace
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the arguments are JSON, so that nothing is missing."""
+        try:
+            msgspec.json.decode(self.text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return False
+        return True
+
+    def _fields(self, status: Status, text: str) -> dict[str, Any]:
+        item = {"id": self.id, "type": "function_call", "status": status}
+        return item | self.called | {"arguments": text}
+
+    def delta(self) -> Event | None:
+        return "response.function_call_arguments.delta", self.place
+
+    def closing(self) -> Sequence[Event]:
+        done = self.place | {"arguments": self.text}
+        return [("response.function_call_arguments.done", done), *super().closing()]
+
+
+class CustomCallItem(CallItem):
+    """A call of a custom tool, whose input is inside of the arguments, and comes as a whole."""
+
+    prefix = "ctc"
+
+    def _fields(self, status: Status, text: str) -> dict[str, Any]:  # noqa: ARG002 - it has none
+        item = {"id": self.id, "type": "custom_tool_call"}
+        return item | self.called | {"input": _input(text)}
+
+    def delta(self) -> None:
+        return None
+
+    def closing(self) -> Sequence[Event]:
+        given = _input(self.text)
+        return [
+            ("response.custom_tool_call_input.delta", self.place | {"delta": given}),
+            ("response.custom_tool_call_input.done", self.place | {"input": given}),
+            *Item.closing(self),
+        ]
+
+
+def _output_text(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def _summary_text(text: str) -> dict[str, Any]:
+    return {"type": "summary_text", "text": text}
+
+
+def _input(arguments: str) -> str:
+    """The one argument of a custom tool; all that was written, if it is not there."""
+    try:
+        members = msgspec.json.decode(arguments, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return arguments
+    given = members.get(CUSTOM_INPUT)
+    return given if isinstance(given, str) else arguments

@@ -1,0 +1,163 @@
+"""Responses' output: deltas put in order as items, of which one is open at a time.
+
+What becomes of a delta is told as changes: an item is opened, says more, or is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
+
+from app.answer.deltas import Reasoning, Text, ToolCallArguments, ToolCallStart
+from app.dialects.responses_items import (
+    CallItem,
+    CustomCallItem,
+    Item,
+    MessageItem,
+    ReasoningItem,
+    Status,
+)
+from app.dialects.responses_tools import CallForm
+
+
+class Opened(Struct, frozen=True):
+    """Another item begins."""
+
+    item: Item
+
+
+class Said(Struct, frozen=True):
+    """More of the item that is open."""
+
+    item: Item
+    text: str
+
+
+class Closed(Struct, frozen=True):
+    """The item has come to its end."""
+
+    item: Item
+
+
+Change: TypeAlias = Opened | Said | Closed
+_Kind = TypeVar("_Kind", bound=Item)
+_NO_ARGUMENTS = "{}"
+
+
+class Output:
+    """The items of one answer. ``token`` is for their ids, ``forms`` how calls are written if not plainly.
+
+    Calls that begin while the open one lacks arguments wait for it, until something else comes, or the
+    end. What comes for a call that is closed is dropped: its arguments were whole.
+    """
+
+    def __init__(self, token: str, forms: Mapping[str, CallForm]) -> None:
+        self._token = token
+        self._forms = forms
+        self._count = 0
+        self._calls: dict[int, CallItem] = {}
+        self._waiting: list[CallItem] = []
+        self._open: Item | None = None
+        self._has_text = False
+        self.items: list[Item] = []
+
+    @property
+    def message(self) -> MessageItem | None:
+        """The message that is open, to which text may be added without a word."""
+        return self._open if isinstance(self._open, MessageItem) else None
+
+    def take(self, delta: Text | Reasoning | ToolCallStart | ToolCallArguments) -> Sequence[Change]:
+        """Put a delta where it belongs."""
+        match delta:
+            case Text(text):
+                return self._say(MessageItem, text)
+            case Reasoning(text):
+                return self._say(ReasoningItem, text)
+            case ToolCallStart():
+                return self._start(delta)
+            case ToolCallArguments(index, arguments):
+                return self._argue(self._calls[index], arguments)
+
+    def break_off(self) -> Sequence[Change]:
+        """What was said is void, but cannot be taken back: a new message follows after an empty line."""
+        if not self._has_text:
+            return ()
+        return [*self._say(MessageItem, "\n\n"), *self._close()]
+
+    def void(self) -> None:
+        """What was said is void: only calls stay."""
+        self.items = [item for item in self.items if isinstance(item, CallItem)]
+        if not isinstance(self._open, CallItem):
+            self._open = None
+
+    def cut(self) -> None:
+        """The answer has failed: what is open stays as it is."""
+        for item in filter(None, [self._open]):
+            item.status = "incomplete"
+
+    def finish(self, status: Status) -> Sequence[Change]:
+        """The answer is over: what is open is closed. An answer has a message or a call."""
+        changes = self._close(status)
+        if any(isinstance(item, (MessageItem, CallItem)) for item in self.items):
+            return changes
+        return [*changes, *self._opened(self._made(MessageItem)), *self._close(status)]
+
+    def _say(self, kind: type[_Kind], text: str) -> list[Change]:
+        changes: list[Change] = []
+        item = self._open
+        if not isinstance(item, kind):
+            changes += self._close()
+            item = self._made(kind)
+            changes += self._opened(item)
+        item.pieces.append(text)
+        self._has_text = self._has_text or kind is MessageItem
+        return [*changes, Said(item, text)]
+
+    def _start(self, start: ToolCallStart) -> list[Change]:
+        form = self._forms.get(start.name) or CallForm(start.name)
+        kind = CustomCallItem if form.is_custom else CallItem
+        call = self._made(lambda token, index: kind(token, index, start.id, form))
+        self._calls[start.index] = call
+        if self._waiting or (isinstance(self._open, CallItem) and not self._open.is_whole):
+            self._waiting.append(call)
+            return []
+        return [*self._close(), *self._opened(call)]
+
+    def _argue(self, call: CallItem, arguments: str) -> list[Change]:
+        if call.status != "in_progress":
+            return []
+        call.pieces.append(arguments)
+        return [Said(call, arguments)] if call is self._open else []
+
+    def _made(self, make: Callable[[str, int], _Kind]) -> _Kind:
+        item = make(self._token, self._count)
+        self._count += 1
+        return item
+
+    def _opened(self, item: Item) -> list[Change]:
+        self._open = item
+        self.items.append(item)
+        return [Opened(item)]
+
+    def _close(self, status: Status = "completed") -> list[Change]:
+        """Close what is open, and open and close what waits; only the last may be incomplete."""
+        changes: list[Change] = []
+        waiting, self._waiting = self._waiting, []
+        for call in waiting:
+            changes += self._closed("completed")
+            changes += self._opened(call)
+            changes += [Said(call, call.text)] if call.pieces else []
+        return [*changes, *self._closed(status)]
+
+    def _closed(self, status: Status) -> list[Change]:
+        item, self._open = self._open, None
+        if item is None:
+            return []
+        changes: list[Change] = []
+        if isinstance(item, CallItem) and not item.pieces and status == "completed":
+            item.pieces.append(_NO_ARGUMENTS)
+            changes.append(Said(item, _NO_ARGUMENTS))
+        item.status = status
+        return [*changes, Closed(item)]
