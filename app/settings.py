@@ -76,6 +76,11 @@ def _seconds(low: float, high: float) -> Kind:
     return Kind(parse, f"a number of seconds from {low:g} to {high:g}")
 
 
+def _seconds_or_none(low: float, high: float) -> Kind:
+    seconds = _seconds(low, high)
+    return Kind(lambda text: 0.0 if text == "0" else seconds.parse(text), f"0, or {seconds.allowed}")
+
+
 def _choice(*names: str) -> Kind:
     def parse(text: str) -> str:
         if text.lower() not in names:
@@ -102,10 +107,17 @@ def _text(allowed: str, accepts: Callable[[str], object]) -> Kind:
 def _is_http_url(text: str) -> bool:
     parts = urlsplit(text)
     _ = parts.port  # raises ValueError for a port that is no number
-    usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query
-    return (
-        bool(usable) and parts.username is None and not parts.fragment and text.isascii() and " " not in text
-    )
+    usable = parts.scheme in ("http", "https") and not parts.query
+    is_plain = parts.username is None and not parts.fragment and text.isascii() and text.isprintable()
+    return bool(usable) and is_plain and " " not in text and parts.port != 0 and _is_host_name(parts.hostname)
+
+
+def _is_host_name(name: str | None) -> bool:
+    """Whether a resolver can be asked for it: no label is empty, or too long."""
+    try:
+        return bool((name or "").encode("idna"))
+    except UnicodeError:
+        return False
 
 
 _HTTP_URL = "an http:// or https:// address without user, query or fragment"
@@ -353,7 +365,7 @@ class Settings:
         "true: a bot that is not in the list of models (hidden, private) is a 404.",
     )  # fmt: skip
     heartbeat_seconds: float = _setting(
-        "HEARTBEAT_SECONDS", "15", _seconds(0, 3600),
+        "HEARTBEAT_SECONDS", "15", _seconds_or_none(0.1, 3600),
         "A silent stream carries a comment line this often, 0 = never.",
     )  # fmt: skip
     connect_timeout_seconds: float = _setting(

@@ -110,8 +110,16 @@ class ReadWaiter:
             return
         if self._deadline > self._loop.now():
             self._set_timer(self._deadline)
+        elif _is_readable(self._connection):  # nothing was late but this loop
+            self._waiting.switch()
         else:
             self._waiting.throw(TimeoutError)
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    poll = _poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def lines(count: int) -> AbstractContextManager[object]:

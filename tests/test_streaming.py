@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 
 import gevent
+import gevent.socket
 import pytest
 
 from app.answer.thinking import Thinking
-from app.streaming import Pump
+from app.streaming import Pump, ReadWaiter
 from tests.gateway import LIMIT, Gateway, content_of, deltas_in, events_in
 from tests.upstream.scripted import (
     DONE,
@@ -227,3 +229,25 @@ def test_what_has_ended_goes_without_the_collector() -> None:
     del pump, thinking
     gevent.sleep(0.01)  # the producer tidies up
     assert [each() for each in gone] == [None, None]
+
+
+def test_a_read_is_not_late_because_the_loop_is() -> None:
+    """What takes long elsewhere is no silence of the other side, whose bytes have come meanwhile."""
+    ours, theirs = gevent.socket.socketpair()
+    waiter = ReadWaiter(ours)
+
+    def hold_everything_up() -> None:
+        theirs.sendall(b"in time")
+        time.sleep(0.3)
+
+    def read() -> bytes:
+        waiter.wait(0.1)
+        return ours.recv(100)
+
+    gevent.spawn(hold_everything_up)
+    assert read() == b"in time"
+    with pytest.raises(TimeoutError):
+        read()
+    waiter.close()
+    ours.close()
+    theirs.close()

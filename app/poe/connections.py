@@ -12,7 +12,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import certifi
 import requests
 from requests.utils import select_proxy
 
+from app.names import Address, Names
 from app.poe.wire import HEAD_LIMIT, ResponseParser, WireError
 
 _KEPT = 512  # idle connections
@@ -45,6 +46,7 @@ class Connections:
         self._host = url.hostname or ""
         self._port = url.port or _PORTS[url.scheme]
         self._timeout = connect_timeout
+        self._names: dict[tuple[str, int], Names] = {}  # the server's, or its proxy's
         self._idle: list[tuple[socket.socket, float]] = []  # and since when, oldest first
         environment = requests.Session().merge_environment_settings(
             base_url, proxies={}, stream=True, verify=None, cert=None
@@ -107,9 +109,17 @@ class Connections:
             raise
 
     def _reach(self, host: str, port: int) -> socket.socket:
-        connection = _connect(host, port, self._timeout)
+        connection = _connect(self._addresses(host, port), self._timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
+
+    def _addresses(self, host: str, port: int) -> Sequence[Address]:
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError:
+            names = self._names.setdefault((host, port), Names(host, port))
+            return names.addresses()
+        return [(socket.AF_INET, (host, port))]  # there is no name to look up, in a thread
 
     def _reach_proxy(self, proxy: str) -> socket.socket:
         host, port = _proxy_address(proxy)
@@ -144,25 +154,15 @@ class Connections:
             raise ProxyFailed(f"the proxy refused the connection with status {parser.status}")
 
 
-def _connect(host: str, port: int, timeout: float) -> socket.socket:
-    """Try each of the host's addresses; one that does not answer has its share of the time."""
-    addresses = _addresses(host, port)
+def _connect(addresses: Sequence[Address], timeout: float) -> socket.socket:
+    """Try each of a host's addresses; one that does not answer has its share of the time."""
     for number, (family, address) in enumerate(addresses, 1):
         try:
             return _connect_to(family, address, timeout / len(addresses))
         except OSError:
             if number == len(addresses):
                 raise
-    raise OSError(f"{host} has no address")
-
-
-def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [(family, address) for family, _, _, _, address in found]
-    return [(socket.AF_INET, (host, port))]  # there is no name to look up, in a thread
+    raise OSError("the host has no address")
 
 
 def _connect_to(family: int, address: Any, timeout: float) -> socket.socket:

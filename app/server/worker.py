@@ -174,7 +174,7 @@ class GatewayWorker(GeventWorker):
         self._new.discard(sock)
         self._idle.discard(sock)
         self._count()
-        goes_on = self._respond(listener_name, req, sock, addr) and leftovers.drain(req, sock)
+        goes_on = self._respond(listener_name, req, sock, addr) and leftovers.drain(req, sock) and self.alive
         if goes_on:
             self._idle.add(sock)
         else:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
+from app import names
 from app.coordination.counts import FileCounts
 from app.coordination.once import FileOnce
 from app.coordination.redis import link as module
@@ -119,7 +120,7 @@ def test_a_name_that_nobody_resolves_in_time_costs_no_more(monkeypatch: pytest.M
         may_end.wait(LIMIT)
         raise socket.gaierror
 
-    monkeypatch.setattr(module.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(names.socket, "getaddrinfo", look_up)
     link = connect("redis://redis.invalid")
     began = time.monotonic()
     assert not ping(link)

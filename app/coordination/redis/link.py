@@ -6,17 +6,16 @@ while, then one does for all.
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import redis
 
 from app.logs import logger
+from app.names import Names
 
 Result = TypeVar("Result")
 
@@ -81,37 +80,15 @@ class Link:
             )
 
 
-class _Names:
-    """Looks a host's name up in time, one look at a time: a resolver may take as long as it likes."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
-        self._looking: threading.Thread | None = None
-
-    def look_up(self) -> None:
-        """Have the resolver know the name. Raises ``TimeoutError``."""
-        looking = self._looking
-        if looking is None or not looking.is_alive():
-            looking = self._looking = threading.Thread(target=self._look_up, name="redis-name", daemon=True)
-            looking.start()
-        looking.join(TIMEOUT_SECONDS)
-        if looking.is_alive():
-            raise TimeoutError
-
-    def _look_up(self) -> None:
-        with suppress(OSError):  # who connects says so
-            socket.getaddrinfo(*self._address, type=socket.SOCK_STREAM)
-
-
 class _FoundInTime:
     """A connection whose time-outs hold for its server's name, too: redis-py's leave that out."""
 
-    def __init__(self, *, names: _Names, **options: Any) -> None:
+    def __init__(self, *, names: Names, **options: Any) -> None:
         self._names = names
         super().__init__(**options)
 
     def _connect(self) -> Any:
-        self._names.look_up()
+        self._names.addresses(TIMEOUT_SECONDS)
         plain: Any = super()
         return plain._connect()
 
@@ -134,6 +111,6 @@ def _pool(url: str, scheme: str) -> redis.ConnectionPool:
     }
     if scheme != "unix":
         parts = urlsplit(url)
-        options["names"] = _Names(parts.hostname or "", parts.port or 6379)
+        options["names"] = Names(parts.hostname or "", parts.port or 6379)
         options["connection_class"] = _TlsConnection if scheme == "rediss" else _Connection
     return redis.ConnectionPool.from_url(url, **options)

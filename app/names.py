@@ -1,0 +1,64 @@
+"""Names: finds the addresses of hosts. A resolver may take as long as it likes; nobody has to wait for it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+Address = tuple[socket.AddressFamily, Any]
+
+_FRESH_SECONDS = 5.0  # so long others join a look-up that is under way: libc asks again after as much
+_AT_ONCE = 2  # look-ups of a name; each holds one of the few threads of a process that can
+
+
+class _LookUp:
+    """One question to the resolver, in a thread, and what came of it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.since = time.monotonic()
+        self.ended = threading.Event()
+        self.addresses: Sequence[Address] = ()
+        self.failure: str | None = None
+        threading.Thread(target=self._ask, args=(host, port), name="names", daemon=True).start()
+
+    def _ask(self, host: str, port: int) -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            self.addresses = [(family, address) for family, _, _, _, address in found]
+        except (OSError, UnicodeError) as error:
+            self.failure = str(error)
+        finally:
+            self.ended.set()
+
+
+class Names:
+    """Finds the addresses of ``host``, with few questions at a time, however many ask for them."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self._under_way: list[_LookUp] = []
+        self._lock = threading.Lock()  # who begins a thread lets others run
+
+    def addresses(self, seconds: float | None = None) -> Sequence[Address]:
+        """What the resolver says. Raises ``OSError``; ``TimeoutError`` if it says nothing in ``seconds``."""
+        with self._lock:
+            look_up = self._join()
+        if not look_up.ended.wait(seconds):
+            raise TimeoutError
+        if look_up.failure is not None:
+            raise OSError(look_up.failure)
+        return look_up.addresses
+
+    def _join(self) -> _LookUp:
+        """The last look-up that is under way, or another if that seems to hang."""
+        self._under_way = [each for each in self._under_way if not each.ended.is_set()]
+        if self._under_way:
+            newest = self._under_way[-1]
+            if len(self._under_way) == _AT_ONCE or time.monotonic() - newest.since < _FRESH_SECONDS:
+                return newest
+        look_up = _LookUp(*self._address)
+        self._under_way.append(look_up)
+        return look_up
