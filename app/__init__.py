@@ -13,7 +13,7 @@ from flask import Flask
 
 from app.admin import access, assets, bots, config, headers, page, state
 from app.admission import Admission
-from app.api import absent, chat, health, models, requests, responses
+from app.api import absent, chat, health, messages, models, requests, responses
 from app.api import metrics as metrics_api
 from app.api.access import Access
 from app.api.exchanges import Exchanges
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(models.create_blueprint(catalog))
     clients = Access(settings.poe_api_key, keys)
     exchanges = Exchanges(completions, clients, catalog, admission, lifecycle, settings)
-    for dialect in (chat, responses):
+    for dialect in (chat, responses, messages):
         app.register_blueprint(dialect.create_blueprint(exchanges))
     tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
     guard = access.Access(settings.admin_username, settings.admin_password, tries)

@@ -106,15 +106,17 @@ class Completions:
         else:
             yield from ask(conversation)
 
+    def count(self, conversation: Conversation, way: Way) -> int:
+        """The tokens that a bot would see of ``conversation``, its attachments left out."""
+        return self._count_prompt(_prepared(conversation, way, Turns().give))
+
     def _ask(
         self, asked: Conversation, bot: str, segment: str, key: str, trace: Trace, way: Way
     ) -> Generator[Sequence[Delta], None, None]:
         """One round: a query to the bot at ``segment``, and its answer."""
         trace.rounds += 1
         turns = Turns()
-        conversation = ways.prepare(asked, way, turns.give)
-        if not _must_call(asked, way):
-            conversation = prompt.prepare(conversation, may_call=bool(ways.offered(asked, way)))
+        conversation = _prepared(asked, way, turns.give)
         turns.give()
         body = query.encode(conversation, turns.give)
         turns.give()
@@ -194,7 +196,7 @@ class Completions:
             if deltas:
                 yield deltas
         usage = pipeline.usage(self._count_prompt(conversation))
-        yield [*deltas, Finish(pipeline.finish_reason or "stop", usage)]
+        yield [*deltas, Finish(pipeline.finish_reason or "stop", usage, pipeline.stop)]
         answer.drain(_DRAIN_SECONDS)
 
     def _explained(self, error: ApiError, bot: str, key: str) -> ApiError:
@@ -216,6 +218,14 @@ class Completions:
             tokens += count(piece)
             turns.give()
         return tokens
+
+
+def _prepared(asked: Conversation, way: Way, give_turn: Callable[[], None]) -> Conversation:
+    """The conversation as it goes to the bot, with what the bot is told of tools and of JSON."""
+    conversation = ways.prepare(asked, way, give_turn)
+    if _must_call(asked, way):
+        return conversation
+    return prompt.prepare(conversation, may_call=bool(ways.offered(asked, way)))
 
 
 def _must_call(asked: Conversation, way: Way) -> bool:

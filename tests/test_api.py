@@ -138,14 +138,14 @@ def test_who_asks_for_an_api_that_is_not_here_is_told_what_to_do(
     assert "Did you mean" not in error["message"]
 
 
-@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages?beta=true", "/v1/messages/count_tokens"])
+@pytest.mark.parametrize("path", ["/v1/messages/batches", "/v1/messages/batches/msgbatch_1/results"])
 def test_anthropics_clients_are_told_so_in_their_form(gateway: Gateway, path: str) -> None:
-    response = gateway.http.post(path, json={"model": "Echo"}, headers={"x-api-key": KEY})
+    response = gateway.http.post(path, json={}, headers={"x-api-key": KEY})
     assert response.status_code == 404
     assert response.json().keys() == {"type", "error"}
     assert response.json()["type"] == "error"
     assert response.json()["error"]["type"] == "not_found_error"
-    assert f"The base URL for OpenAI clients is {gateway.url}/v1." in response.json()["error"]["message"]
+    assert "POST /v1/messages answers" in response.json()["error"]["message"]
 
 
 def test_googles_clients_are_told_so_in_their_form(gateway: Gateway) -> None:

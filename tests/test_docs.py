@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from app.dialects import chat, responses, responses_input, responses_tools
+from app.dialects import chat, message_blocks, messages, responses, responses_input, responses_tools
 from app.errors import ApiError
 from app.models import config, names
 from app.settings import Settings
@@ -116,6 +116,12 @@ def test_every_field_item_and_tool_of_responses_stands_in_their_page() -> None:
     ]
     tags = {kind.__struct_config__.tag for kind in kinds} - {"web_search"}
     assert first_cells(rest) >= tags
+
+
+def test_every_field_and_block_of_a_message_stands_in_its_page() -> None:
+    documented = first_cells(page("docs/messages.md"))
+    assert documented >= messages._NOT_PARAMETERS | set(messages.CreateMessage.__struct_fields__)
+    assert documented >= {*message_blocks._TYPES, *message_blocks._LEFT_OUT}
 
 
 def test_every_role_and_part_type_stands_in_the_api_page() -> None:

@@ -11,7 +11,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 
 from app import create_app
-from app.dialects import chat, responses
+from app.dialects import chat, messages, responses
 from app.models import config
 from app.openapi.document import path_of
 from app.openapi.operations import OPERATIONS
@@ -96,7 +96,7 @@ def test_who_must_say_who_he_is_is_told(document: dict[str, Any]) -> None:
         elif path == "/metrics":
             assert schemes == {"basic", "metricsToken"}
         else:
-            asks_a_bot = path.endswith(("/completions", "/responses"))
+            asks_a_bot = path.endswith(("/completions", "/responses")) or "/messages" in path
             assert schemes == ({"bearer", "xApiKey", "apiKey"} if asks_a_bot else set())
         assert ("401" in operation["responses"]) == bool(schemes)
     assert {"bearer", "xApiKey", "apiKey", "basic", "metricsToken"} == set(
@@ -104,7 +104,7 @@ def test_who_must_say_who_he_is_is_told(document: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("request_type", [chat.Request, responses.CreateResponse])
+@pytest.mark.parametrize("request_type", [chat.Request, responses.CreateResponse, messages.CreateMessage])
 def test_the_request_has_the_fields_that_are_read(document: dict[str, Any], request_type: Any) -> None:
     described = document["components"]["schemas"][request_type.__name__]["properties"]
     assert set(described) == set(request_type.__struct_fields__)
@@ -185,8 +185,10 @@ def test_responses_are_as_they_are_described(
 
 
 def described_as(document: dict[str, Any], kind: str) -> str:
-    """The component that describes events of this type."""
-    schemas = document["components"]["schemas"].items()
+    """The component that describes events of this type of the Responses API."""
+    schemas = [
+        each for each in document["components"]["schemas"].items() if not each[0].startswith("Message")
+    ]
     types = {name: each.get("properties", {}).get("type", {}) for name, each in schemas}
     (name,) = [name for name, each in types.items() if kind in each.get("enum", ())]
     return name
@@ -207,6 +209,30 @@ def test_calls_are_as_they_are_described(
         schema_of(document, "ChatCompletion").validate(whole.json())
         for event in gateway.stream(bot.name, **offer)[:-1]:
             schema_of(document, "ChatCompletionChunk").validate(event)
+
+
+def test_messages_are_as_they_are_described(
+    gateway: Gateway, upstream: ScriptedUpstream, document: dict[str, Any]
+) -> None:
+    said = '*Thinking...*\n\n> Well.\n\nI look.<tool_call name="look"></tool_call>'
+    bot = upstream.bot(answer(text(said), DONE))
+    body = {
+        "model": bot.name,
+        "messages": [{"role": "user", "content": "hi"}],
+        "thinking": {"type": "adaptive"},
+        "tools": [{"name": "look", "input_schema": {"type": "object"}}],
+    }
+    headers = authorization() | {"anthropic-version": "2023-06-01"}
+    for path, name in (
+        ("/v1/messages", "AssistantMessage"),
+        ("/v1/messages/count_tokens", "TokenCount"),
+        ("/v1/nowhere", "MessagesError"),
+    ):
+        response = gateway.http.post(path, json=body, headers=headers)
+        schema_of(document, name).validate(response.json())
+    for path, name in (("/v1/models", "MessagesModelList"), (f"/v1/models/{bot.name}", "MessagesModel")):
+        listed = gateway.http.get(path, headers=headers)
+        schema_of(document, name if listed.is_success else "MessagesError").validate(listed.json())
 
 
 def test_each_path_has_the_methods_that_are_described_and_no_others(
@@ -232,8 +258,8 @@ def test_no_operation_takes_what_is_no_json(panel: Gateway, document: dict[str, 
             key = {"x-api-key": KEY, "Content-Type": kind}
             refused = panel.http.request(method, url, content=b"{}", headers=key, auth=ADMIN)
             assert refused.status_code == 415, (method, url, kind)
-            assert "415" in operation["responses"]
-            schema_of(document, "Error").validate(refused.json())
+            described = operation["responses"]["415"]["content"]["application/json"]["schema"]["$ref"]
+            schema_of(document, described.rpartition("/")[2]).validate(refused.json())
 
 
 def test_an_error_is_as_it_is_described(gateway: Gateway, document: dict[str, Any]) -> None:

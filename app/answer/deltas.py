@@ -63,10 +63,11 @@ class Usage(Struct, frozen=True, gc=False):
 
 
 class Finish(Struct, frozen=True, gc=False):
-    """The end of a good answer. ``reason`` is OpenAI's finish_reason."""
+    """The end of a good answer. ``reason`` is OpenAI's finish_reason; ``stop`` the stop string, if any."""
 
     reason: str
     usage: Usage
+    stop: str | None = None
 
 
 class Failure(Struct, frozen=True):

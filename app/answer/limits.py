@@ -22,13 +22,14 @@ _HALF_CHARACTER = 3  # tokens at most that may hold a part of a character whose 
 class StopStrings:
     """Ends the answer just before the first stop string in its text; reasoning is not looked at.
 
-    Where two match, the one that begins first counts, whatever the cuts.
+    Where two match, the one that begins first counts, whatever the cuts; ``found`` is that one.
     """
 
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = tuple(each for each in stop if each)
         self._held = ""
         self.finish_reason: str | None = None
+        self.found: str | None = None
 
     def feed(self, batch: Sequence[_Item]) -> list[_Item]:
         passed: list[_Item] = []
@@ -49,19 +50,18 @@ class StopStrings:
     def finish(self) -> list[_Item]:
         """The answer is over: nothing completes a stop string any more."""
         held, self._held = self._held, ""
-        found = [index for index in (held.find(stop) for stop in self._stop) if index >= 0]
-        if found:
-            self.finish_reason = "stop"
-        text = held[: min(found, default=len(held))]
+        end = self._find(held)
+        if end is not None:
+            self._end(held, end)
+        text = held[:end]
         return [Text(text)] if text else []
 
     def _read(self, text: str, passed: list[_Item]) -> None:
         text = self._held + text
-        found = [index for index in (text.find(stop) for stop in self._stop) if index >= 0]
-        end = min(found, default=len(text))
+        end = self._find(text)
         open_from = self._open_from(text)
-        if found and end <= open_from:
-            self.finish_reason = "stop"
+        if end is not None and end <= open_from:
+            self._end(text, end)
             self._held = ""
             text = text[:end]
         else:
@@ -69,6 +69,14 @@ class StopStrings:
             text = text[:open_from]
         if text:
             passed.append(Text(text))
+
+    def _find(self, text: str) -> int | None:
+        """Where the first stop string begins."""
+        return min((index for stop in self._stop if (index := text.find(stop)) >= 0), default=None)
+
+    def _end(self, text: str, end: int) -> None:
+        self.finish_reason = "stop"
+        self.found = next(stop for stop in self._stop if text.startswith(stop, end))
 
     def _open_from(self, text: str) -> int:
         """Where the earliest stop string begins that the end of ``text`` leaves open."""

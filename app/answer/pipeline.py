@@ -45,9 +45,8 @@ class Pipeline:
         written_calls: ToolCalls | None = None,
         native_calls: NativeCalls | None = None,
     ) -> None:
-        self._limits: list[StopStrings | MaxTokens] = []
-        if any(stop):
-            self._limits.append(StopStrings(stop))
+        self._stops = StopStrings(stop)
+        self._limits: list[StopStrings | MaxTokens] = [self._stops] if any(stop) else []
         if max_tokens is not None:
             self._limits.append(MaxTokens(max_tokens, tokenizer))
         self._written_calls = written_calls
@@ -82,6 +81,11 @@ class Pipeline:
     def usage(self, prompt_tokens: int) -> Usage:
         """What the answer cost, once it is over."""
         return self._usage.total(prompt_tokens)
+
+    @property
+    def stop(self) -> str | None:
+        """The stop string that has ended the answer, if one has."""
+        return self._stops.found if self.finish_reason == "stop" else None
 
     def _feed_text(self, events: Sequence[Event]) -> Sequence[Delta]:
         deltas = self._run(0, events)

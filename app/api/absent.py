@@ -8,7 +8,7 @@ from functools import partial
 from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
-from app.api.requests import PANEL_PREFIXES, record
+from app.api.requests import PANEL_PREFIXES, render_error
 from app.dialects import absent
 from app.errors import not_found
 from app.logs import word
@@ -24,8 +24,7 @@ def install(app: Flask) -> None:
 def _answer(app: Flask, _error: NotFound) -> Response:
     base_url = f"{request.url_root}v1"
     absence = absent.find(request.path, base_url) or absent.Absence(not_found(_hint(app, base_url)))
-    record().details["code"] = absence.error.code
-    return Response(absence.render(absence.error), absence.error.status, content_type="application/json")
+    return render_error(absence.error, absence.render)
 
 
 def _hint(app: Flask, base_url: str) -> str:

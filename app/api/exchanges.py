@@ -18,7 +18,7 @@ from app.api.access import Access
 from app.api.requests import Record
 from app.bodies import read_body
 from app.completion import Completions, Trace
-from app.dialects.form import Decode, Head, StreamedAnswer, WholeAnswer
+from app.dialects.form import Decode, Head, Request, StreamedAnswer, WholeAnswer
 from app.errors import ApiError, answer_timeout, internal_error, stopping
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger, masked
@@ -70,9 +70,7 @@ class Exchanges:
         grant = self._access.grant(request)
         record, trace = requests.record(), Trace()
         record.details["key"] = grant.name
-        turns = Turns()
-        asked = decode(read_body(request, self._max_request_size, turns.give), turns.give)
-        turns.give()
+        asked = self._asked(decode)
         bot = self._catalog.resolve(asked.conversation.model)
         told = bot.name if bot.is_listed else masked(bot.name)
         record.details |= {"bot": told, "stream": int(asked.stream), "outcome": "client_gone"}
@@ -90,6 +88,20 @@ class Exchanges:
             respond = partial(exchange.whole, asked.whole(head))
         del asked  # its attachments may be large, and the answer long
         return respond()
+
+    def count(self, decode: Decode) -> int:
+        """The tokens of the request that is being served; nobody is asked. Raises ``ApiError``."""
+        self._access.grant(request)
+        asked = self._asked(decode)
+        bot = self._catalog.resolve(asked.conversation.model)
+        conversation = options.applied(asked.conversation, bot.options)
+        return self._completions.count(conversation, self._catalog.tools_way(bot))
+
+    def _asked(self, decode: Decode) -> Request:
+        turns = Turns()
+        asked = decode(read_body(request, self._max_request_size, turns.give), turns.give)
+        turns.give()
+        return asked
 
     def _pump(
         self, source: Generator[Sequence[Delta], None, None], *, is_streamed: bool

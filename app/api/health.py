@@ -10,8 +10,8 @@ from app.lifecycle import Lifecycle
 
 _ABOUT = {
     "name": "poe2openai",
-    "description": "Every Poe bot for every program that speaks OpenAI's API.",
-    "endpoints": ["/v1/chat/completions", "/v1/responses", "/v1/models"],
+    "description": "Every Poe bot for every program that speaks OpenAI's or Anthropic's API.",
+    "endpoints": ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/models"],
 }
 
 

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.admission import Admission
 from app.completion import Trace
-from app.dialects import chat_answer
+from app.dialects import chat_answer, messages_answer
 from app.errors import ApiError, internal_error
 from app.logs import Line, fault, logger, masked, word
 from app.metrics import OTHER, Metrics
@@ -104,6 +104,11 @@ def record() -> Record:
     return current
 
 
+def is_anthropics() -> bool:
+    """Whether the request being served is of a client of Anthropic's API."""
+    return request.blueprint == "messages" or "anthropic-version" in request.headers
+
+
 def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = ()) -> None:
     """Make ``app`` do all this for every request. ``gates`` come first, and may raise."""
     app.before_request(partial(_begin, metrics))
@@ -111,8 +116,8 @@ def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = 
         app.before_request(gate)
     app.before_request(_answer_preflight)
     app.after_request(_finish)
-    app.register_error_handler(ApiError, _render)
-    app.register_error_handler(HTTPException, lambda error: _render(_from_http(error)))
+    app.register_error_handler(ApiError, render_error)
+    app.register_error_handler(HTTPException, lambda error: render_error(_from_http(error)))
     app.register_error_handler(Exception, _render_fault)
 
 
@@ -155,6 +160,8 @@ def _finish(response: Response) -> Response:
     current = record()
     current.status = current.status or response.status_code
     response.headers["x-request-id"] = current.id
+    if is_anthropics():
+        response.headers["request-id"] = current.id  # where Anthropic's clients look for it
     if not current.path.startswith(PANEL_PREFIXES):
         _allow_origins(response, current.method)
     response.call_on_close(current.write)
@@ -178,20 +185,16 @@ def _allow_origins(response: Response, method: str) -> None:
         headers["Access-Control-Allow-Private-Network"] = "true"
 
 
-def _render(error: ApiError) -> Response:
-    response = Response(
-        chat_answer.render_error(error),
-        error.status,
-        error.headers,
-        content_type="application/json",
-    )
-    g.record.details["code"] = error.code or error.type
-    return response
+def render_error(error: ApiError, render: Callable[[ApiError], bytes] | None = None) -> Response:
+    """``error`` as ``render`` writes it; else as Anthropic's clients read it, or as all others do."""
+    render = render or (messages_answer.render_error if is_anthropics() else chat_answer.render_error)
+    record().details["code"] = error.code or error.type
+    return Response(render(error), error.status, error.headers, content_type="application/json")
 
 
 def _render_fault(error: Exception) -> Response:
     logger.error("request %s failed: %s", record().id, fault(error))
-    return _render(internal_error())
+    return render_error(internal_error())
 
 
 def _from_http(error: HTTPException) -> ApiError:

@@ -7,18 +7,22 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from app.dialects.chat_answer import render_error
+from app.dialects import messages_answer
 from app.errors import ApiError, not_found
 
 
 class Absence(Struct, frozen=True):
-    """``error``, and how the clients of that API want it."""
+    """``error``, and how the clients of that API want it, if not as all others."""
 
     error: ApiError
-    render: Callable[[ApiError], bytes] = render_error
+    render: Callable[[ApiError], bytes] | None = None
 
 
 _CHAT = "POST /v1/chat/completions"
+_BATCHES = (
+    "There are no batches here: POST /v1/messages answers a message at once, and POST "
+    "/v1/messages/count_tokens counts."
+)
 _LINK = f"by {_CHAT}; it answers with a link"
 _FILES = "files go into messages, as parts of type file"
 # By a segment of the path, whatever stands before it in the base URL.
@@ -56,7 +60,7 @@ def find(path: str, base_url: str) -> Absence | None:
         return None
     for segment in segments:
         if segment == "messages":
-            return Absence(_error("Messages", "this is an API like OpenAI's", base_url), _render_messages)
+            return Absence(not_found(_BATCHES), messages_answer.render_error)
         if segment in _OPENAI:
             return Absence(_error(*_OPENAI[segment], base_url))
     return None
@@ -65,12 +69,6 @@ def find(path: str, base_url: str) -> Absence | None:
 def _error(api: str, advice: str, base_url: str) -> ApiError:
     message = f"The {api} API is not here: {advice}. The base URL for OpenAI clients is {base_url}."
     return not_found(message)
-
-
-def _render_messages(error: ApiError) -> bytes:
-    """As Anthropic's clients read it (https://docs.claude.com/en/api/errors)."""
-    told = {"type": "not_found_error", "message": error.message}
-    return msgspec.json.encode({"type": "error", "error": told})
 
 
 def _render_gemini(error: ApiError) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ from app.models.store import Store
 from app.tools.ways import Way
 
 _TOLD_CONFLICTS = 10
+_VERSION = re.compile(r"(-latest|-20\d{6})?(\[\w+\])?$")
+_DIGITS = re.compile(r"(?<=-)(\d)-(\d)(?![^-])")
 _Known = TypeVar("_Known")
 
 
@@ -57,7 +60,8 @@ class Catalog:
     def resolve(self, name: str) -> Bot:
         """The bot that a client means by ``name``.
 
-        A vendor's prefix (``openai/gpt-4o``) is left out if what follows it is known and the whole is not.
+        A vendor's prefix (``openai/gpt-4o``) is left out if what follows it is known and the whole is not; so
+        are Anthropic's ways to write one (``claude-sonnet-4-5-20250929`` for ``Claude-Sonnet-4.5``).
         A name that is not known is the bot's own. Raises ``ApiError`` (404) for a bot that is not in the
         list, if this is strict.
         """
@@ -105,11 +109,16 @@ class Catalog:
 
 def _named(known: Mapping[str, _Known], name: str) -> _Known | None:
     """What ``name`` means, in any case, or what is left of it without what stands before a slash."""
-    rest = name.strip()
+    rest = name.strip().casefold()
     while True:
-        found = known.get(rest.casefold())
+        found = known.get(rest) or known.get(_without_version(rest))
         if found is not None:
             return found
         _, slash, rest = rest.partition("/")
         if not slash:
             return None
+
+
+def _without_version(name: str) -> str:
+    """A name of Anthropic's as Poe writes it: without date and what programs add, and with a dot."""
+    return _DIGITS.sub(r"\1.\2", _VERSION.sub("", name))

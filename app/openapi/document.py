@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from app.openapi import answers
 from app.openapi.operations import EVENTS, JSON, OPERATIONS, Operation
 from app.version import VERSION
 
@@ -21,7 +20,8 @@ _RETRY_AFTER = (429, 503)
 _ABOUT = """\
 Every Poe bot for every program that speaks OpenAI's API.
 
-Every error has the same body. What is not HTTP is refused before there is a request, in the same form: 400,
+Every error has the same body, but for clients of Anthropic's API: those who ask for messages, or send
+`anthropic-version`. What is not HTTP is refused before there is a request, in the same form: 400,
 403, 414, 417, 431 or 501. A method that a path does not have is a 405 with `Allow`, a wrong path a
 404. A GET may be a HEAD. What is not named of the fields of a chat's or a response's request is a
 parameter of the bot.
@@ -127,7 +127,7 @@ def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, An
     }
     for status, description in operation.bare.items():
         responses[str(status)] = {"description": description, "headers": _headers("RequestId")}
-    error = {JSON: {"schema": schemas[answers.Error]}}
+    error = {JSON: {"schema": schemas[operation.error]}}
     for status in sorted({*_EVERYWHERE, *operation.errors}):
         names = ["RetryAfter"] if status in _RETRY_AFTER else []
         names += ["Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
@@ -154,8 +154,9 @@ def _headers(*names: str) -> dict[str, Any]:
 
 def _schemas(operations: Iterable[Operation]) -> tuple[Mapping[Any, Any], dict[str, Any]]:
     """The schema of each type that ``operations`` name, and the components to which they refer."""
-    forms: dict[Any, None] = {answers.Error: None}
+    forms: dict[Any, None] = {}
     for operation in operations:
+        forms[operation.error] = None
         forms |= {form: None for each in operation.answers.values() for form in _alternatives(each)}
         forms |= {operation.body: None} if operation.body else {}
     types: Sequence[Any] = list(forms)

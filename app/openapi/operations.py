@@ -8,9 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from app.admin.config import Import
-from app.dialects import chat, responses
+from app.dialects import chat, messages, responses
 from app.openapi import answers
+from app.openapi import messages as message_answers
 from app.openapi import responses as response_answers
+from app.openapi.answers import Error
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -23,7 +25,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     ``answers``: a type for each media type, ``str`` for text, or a tuple of which one comes; ``stream`` says
     how they stand in a stream. ``bare``: what
     else it may end with, without an error's body. ``errors``: the statuses that it may refuse with besides
-    those that every route has. ``schemes``: one of them is asked for.
+    those that every route has, with the body ``error``. ``schemes``: one of them is asked for.
     """
 
     method: str = "get"
@@ -36,6 +38,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     stream: str = ""
     bare: Mapping[int, str] = {}
     errors: Sequence[int] = ()
+    error: type = Error
     schemes: Sequence[str] = ()
     parameters: Sequence[Mapping[str, Any]] = ()
     headers: Sequence[str] = ()
@@ -152,11 +155,36 @@ OPERATIONS: Sequence[Operation] = (
         schemes=KEYS,
     ),
     Operation(
+        method="post",
+        paths=("/v1/messages", "/messages"),
+        id="createMessage",
+        tag="messages",
+        summary="One message, whole or, with stream true, as server-sent events.",
+        body=messages.CreateMessage,
+        answers={JSON: message_answers.AssistantMessage, EVENTS: message_answers.MessageStreamEvent},
+        stream="The data of each is a MessageStreamEvent; the last is message_stop, or error.",
+        errors=_COMPLETION_ERRORS,
+        error=message_answers.MessagesError,
+        schemes=KEYS,
+    ),
+    Operation(
+        method="post",
+        paths=("/v1/messages/count_tokens", "/messages/count_tokens"),
+        id="countTokens",
+        tag="messages",
+        summary="How many tokens a message would cost to ask for. Nobody is asked.",
+        body=messages.CreateMessage,
+        answers={JSON: message_answers.TokenCount},
+        errors=(401, 404, 408, 413, 415, 502),
+        error=message_answers.MessagesError,
+        schemes=KEYS,
+    ),
+    Operation(
         paths=("/v1/models", "/models"),
         id="listModels",
         tag="models",
         summary="The list of bots: Poe's, as models.yaml shapes it.",
-        answers={JSON: answers.ModelList},
+        answers={JSON: (answers.ModelList, message_answers.MessagesModelList)},
         errors=(502,),
     ),
     Operation(
@@ -164,7 +192,7 @@ OPERATIONS: Sequence[Operation] = (
         id="retrieveModel",
         tag="models",
         summary="One bot of the list.",
-        answers={JSON: answers.ModelEntry},
+        answers={JSON: (answers.ModelEntry, message_answers.MessagesModel)},
         errors=(404, 502),
         parameters=(
             _path("model_id", "A name of the list, in any case, also with a vendor's prefix.", "GPT-4o"),

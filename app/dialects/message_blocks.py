@@ -1,0 +1,159 @@
+"""Message blocks: what a message of Anthropic's Messages API consists of.
+
+https://docs.claude.com/en/api/messages. Blocks of tools that run at Anthropic, and thinking that comes
+back, are left out: no bot of Poe's knows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import Meta, Struct
+
+from app.conversation import AttachmentPart, TextPart
+from app.dialects import bodies
+from app.errors import ApiError, invalid_request
+
+_Part: TypeAlias = TextPart | AttachmentPart
+
+# The blocks, as far as their types are checked.
+
+
+class _Text(Struct):
+    text: str
+
+
+class _Source(Struct):
+    """Where bytes are: ``data`` as base64 (of ``text``, the text itself), or a ``url``."""
+
+    type: str
+    data: str | None = None
+    url: str | None = None
+    content: str | list[dict[str, Any]] | None = None
+
+
+class _Image(Struct):
+    source: _Source
+
+
+class _Document(Struct):
+    source: _Source
+    title: str | None = None
+    context: str | None = None
+
+
+class _SearchResult(Struct):
+    source: str
+    content: list[_Text]
+    title: str | None = None
+
+
+class Call(Struct):
+    """A call in the history."""
+
+    id: str
+    name: str
+    input: dict[str, Any] = {}
+
+
+class _Result(Struct):
+    tool_use_id: str
+    content: str | list[dict[str, Any]] | None = None
+    is_error: bool | None = None
+
+
+class Result(Struct, frozen=True):
+    """What came of the call ``id``."""
+
+    id: str
+    parts: Sequence[_Part]
+
+
+_TYPES = ("text", "image", "document", "search_result", "tool_use", "tool_result")
+_LEFT_OUT = frozenset(
+    {"thinking", "redacted_thinking", "container_upload", "compaction", "tool_reference", "fallback"}
+)
+_LEFT_OUT_ENDINGS = ("_tool_use", "_tool_result")  # of tools that run at Anthropic
+
+Block: TypeAlias = Annotated[
+    dict[str, Any],
+    Meta(
+        description=f"A block of one of the types {', '.join(_TYPES)}; others are left out or refused.",
+        extra_json_schema={"properties": {"type": {"type": "string"}}, "required": ["type"]},
+    ),
+]
+
+
+def parts(blocks: Sequence[Block], path: str, *, is_alone: bool = False) -> Iterator[_Part]:
+    """Text and attachments of ``blocks``, which stand at ``path``. Raises ``ApiError`` (400).
+
+    ``is_alone``: ``path`` is that of the only block.
+    """
+    for number, block in enumerate(blocks):
+        yield from _parts(block, path if is_alone else f"{path}[{number}]")
+
+
+def call(block: Block, path: str) -> Call:
+    """A block of the type ``tool_use``. Raises ``ApiError`` (400)."""
+    return bodies.convert(block, Call, path)
+
+
+def result(block: Block, path: str) -> Result:
+    """A block of the type ``tool_result``. Raises ``ApiError`` (400)."""
+    given = bodies.convert(block, _Result, path)
+    found: list[_Part] = [TextPart("The tool failed:")] if given.is_error else []
+    if isinstance(given.content, str):
+        found.append(TextPart(given.content))
+    else:
+        found += parts(given.content or (), f"{path}.content")
+    return Result(given.tool_use_id, found)
+
+
+def _parts(block: Block, path: str) -> Iterator[_Part]:
+    match block.get("type"):
+        case "text":
+            yield TextPart(bodies.convert(block, _Text, path).text)
+        case "image":
+            yield _attachment("image", bodies.convert(block, _Image, path).source, path)
+        case "document":
+            yield from _document(bodies.convert(block, _Document, path), path)
+        case "search_result":
+            found = bodies.convert(block, _SearchResult, path)
+            texts = [found.title, found.source, *(each.text for each in found.content)]
+            yield TextPart("\n\n".join(each for each in texts if each))
+        case "tool_use" | "tool_result":
+            return  # read by themselves
+        case str(type) if type in _LEFT_OUT or type.endswith(_LEFT_OUT_ENDINGS):
+            return
+        case _:
+            raise _unknown(f"{path}.type", _TYPES)
+
+
+def _document(document: _Document, path: str) -> Iterator[_Part]:
+    if document.context:
+        yield TextPart(document.context)
+    source = document.source
+    if source.type == "content":
+        if isinstance(source.content, str):
+            yield TextPart(source.content)
+        else:
+            yield from parts(source.content or (), f"{path}.source.content")
+    elif source.type == "text":
+        yield from (TextPart(each) for each in (document.title, source.data) if each)
+    else:
+        yield _attachment("file", source, path, document.title)
+
+
+def _attachment(kind: Any, source: _Source, path: str, name: str | None = None) -> AttachmentPart:
+    where = source.data if source.type == "base64" else source.url if source.type == "url" else None
+    if source.type not in ("base64", "url"):
+        raise _unknown(f"{path}.source.type", ("base64", "url"))
+    if where is None:
+        field = "data" if source.type == "base64" else "url"
+        raise invalid_request(f"{path}.source.{field}: this field is required.", f"{path}.source.{field}")
+    return AttachmentPart(kind, where, path, name)
+
+
+def _unknown(path: str, expected: Sequence[str]) -> ApiError:
+    return invalid_request(f"{path}: one of {', '.join(expected)} is expected.", path)

@@ -1,0 +1,272 @@
+"""Messages' answers: deltas as messages of Anthropic's, streamed or whole; and errors.
+
+https://docs.claude.com/en/docs/build-with-claude/streaming, https://docs.claude.com/en/api/errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import msgspec
+
+from app.answer.deltas import (
+    Delta,
+    Failure,
+    Finish,
+    Reasoning,
+    Restart,
+    Text,
+    ToolCallArguments,
+    ToolCallStart,
+    Usage,
+)
+from app.errors import ApiError
+
+_STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+# By status; what is not named is a fault of this side or of the client's.
+_ERROR_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
+_encode = msgspec.json.encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+def render_error(error: ApiError) -> bytes:
+    """Anthropic's error body."""
+    kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+    return _encode({"type": "error", "error": {"type": kind, "message": error.message}})
+
+
+def _event(name: str, content: Mapping[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode({"type": name} | dict(content)))
+
+
+class MessageStream:
+    """Renders deltas as the events of a message, each batch as the bytes of one write.
+
+    A message consists of blocks, of which one at a time is open. A call that begins while another is open
+    waits for the end of the answer: a bot may still go on with the first. ``shows_thinking``: there is a
+    block for what the bot thinks; else that is left out.
+    """
+
+    heartbeat = _event("ping", {})
+
+    def __init__(self, id: str, model: str, *, shows_thinking: bool) -> None:
+        self._head = _message(id, model)
+        self._shows_thinking = shows_thinking
+        self._has_begun = False
+        self._has_text = False
+        self._index = -1  # of the last block
+        self._open: type[Text | Reasoning] | int | None = None  # what the open block holds; an int: that call
+        self._piece = b""  # with which a piece of the open block begins
+        self._waiting: dict[int, _Call] = {}
+
+    def render(self, deltas: Sequence[Delta]) -> bytes:
+        """The events for a batch."""
+        texts = [delta.text for delta in deltas if type(delta) is Text]
+        if self._open is Text and len(texts) == len(deltas):  # nothing else, as nearly always
+            return self._render_texts(texts)
+        events: list[bytes] = []
+        if not self._has_begun:
+            self._has_begun = True
+            events.append(
+                _event("message_start", {"message": self._head | {"usage": _usage(Usage(0, 0, 0))}})
+            )
+        for delta in deltas:
+            self._render(delta, events)
+        return b"".join(events)
+
+    def render_error(self, error: ApiError) -> bytes:
+        """A failure in the middle of a stream."""
+        return b"event: error\ndata: %b\n\n" % render_error(error)
+
+    def _render_texts(self, texts: Sequence[str]) -> bytes:
+        """An event for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        lines = _encode_lines(texts)[:-1]
+        return b"".join((self._piece, lines.replace(b"\n", _END_OF_PIECE + self._piece), _END_OF_PIECE))
+
+    def _render(self, delta: Delta, events: list[bytes]) -> None:
+        match delta:
+            case Text(text):
+                self._has_text = True
+                self._say(Text, text, events)
+            case Reasoning(text):
+                if self._shows_thinking:
+                    self._say(Reasoning, text, events)
+            case Restart():
+                if self._has_text:
+                    self._say(Text, "\n\n", events)
+            case ToolCallStart(index, id, name):
+                if isinstance(self._open, int):
+                    self._waiting[index] = _Call(id, name)
+                else:
+                    self._begin(index, _tool_use(id, name, {}), "input_json_delta", "partial_json", events)
+            case ToolCallArguments(index, arguments):
+                if index in self._waiting:
+                    self._waiting[index].arguments.append(arguments)
+                else:
+                    events += (self._piece, _encode(arguments), _END_OF_PIECE)
+            case Finish():
+                self._finish(delta, events)
+            case Failure(error):
+                events.append(self.render_error(error))
+            case _:
+                assert_never(delta)
+
+    def _say(self, kind: type[Text | Reasoning], text: str, events: list[bytes]) -> None:
+        if self._open is not kind:
+            if kind is Text:
+                self._begin(kind, {"type": "text", "text": ""}, "text_delta", "text", events)
+            else:
+                block = {"type": "thinking", "thinking": "", "signature": ""}
+                self._begin(kind, block, "thinking_delta", "thinking", events)
+        events += (self._piece, _encode(text), _END_OF_PIECE)
+
+    def _begin(
+        self,
+        content: type[Text | Reasoning] | int,
+        block: Mapping[str, Any],
+        piece_type: str,
+        piece_field: str,
+        events: list[bytes],
+    ) -> None:
+        self._end(events)
+        self._open = content
+        self._index += 1
+        events.append(_event("content_block_start", {"index": self._index, "content_block": block}))
+        self._piece = (
+            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+            b'"delta":{"type":"%b","%b":' % (self._index, piece_type.encode(), piece_field.encode())
+        )
+
+    def _end(self, events: list[bytes]) -> None:
+        if self._open is not None:
+            events.append(_event("content_block_stop", {"index": self._index}))
+            self._open = None
+
+    def _finish(self, finish: Finish, events: list[bytes]) -> None:
+        for index, call in self._waiting.items():
+            self._begin(index, _tool_use(call.id, call.name, {}), "input_json_delta", "partial_json", events)
+            events += (self._piece, _encode("".join(call.arguments)), _END_OF_PIECE)
+        self._end(events)
+        events.append(_event("message_delta", {"delta": _stop(finish), "usage": _usage(finish.usage)}))
+        events.append(_event("message_stop", {}))
+
+
+_END_OF_PIECE = b"}}\n\n"
+
+
+@dataclass
+class _Call:
+    """A call, as far as it has come."""
+
+    id: str
+    name: str
+    arguments: list[str] = field(default_factory=list)
+
+    def input(self) -> Mapping[str, Any]:
+        """The arguments. What a bot made that is no object of JSON stands in one."""
+        text = "".join(self.arguments)
+        try:
+            return msgspec.json.decode(text or "{}", type=dict[str, Any])
+        except msgspec.MsgspecError:
+            return {"arguments": text}
+
+
+class WholeMessage:
+    """Collects deltas and renders them as one message. Its options are those of a stream."""
+
+    def __init__(self, id: str, model: str, *, shows_thinking: bool) -> None:
+        self._head = _message(id, model)
+        self._shows_thinking = shows_thinking
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._calls: dict[int, _Call] = {}
+        self._finish: Finish | None = None
+
+    def add(self, deltas: Sequence[Delta]) -> None:
+        """Take a batch. Raises the ``ApiError`` of a ``Failure``."""
+        for delta in deltas:
+            match delta:
+                case Text(text):
+                    self._text.append(text)
+                case Reasoning(text):
+                    self._thinking.append(text)
+                case Restart():
+                    self._text.clear()
+                    self._thinking.clear()
+                case ToolCallStart(index, id, name):
+                    self._calls[index] = _Call(id, name)
+                case ToolCallArguments(index, arguments):
+                    self._calls[index].arguments.append(arguments)
+                case Finish():
+                    self._finish = delta
+                case Failure(error):
+                    raise error
+                case _:
+                    assert_never(delta)
+
+    @property
+    def is_over(self) -> bool:
+        return self._finish is not None
+
+    def render(self) -> bytes:
+        """The body, once the message is over."""
+        assert self._finish is not None
+        ended = {"content": self._content(), **_stop(self._finish), "usage": _usage(self._finish.usage)}
+        return _encode(self._head | ended)
+
+    def _content(self) -> list[Mapping[str, Any]]:
+        thinking, text = "".join(self._thinking), "".join(self._text)
+        blocks: list[Mapping[str, Any]] = []
+        if thinking and self._shows_thinking:
+            blocks.append({"type": "thinking", "thinking": thinking, "signature": ""})
+        if text:
+            blocks.append({"type": "text", "text": text})
+        return blocks + [_tool_use(call.id, call.name, call.input()) for call in self._calls.values()]
+
+
+def _message(id: str, model: str) -> dict[str, Any]:
+    return {
+        "id": id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+    }
+
+
+def _tool_use(id: str, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"type": "tool_use", "id": id, "name": name, "input": arguments}
+
+
+def _stop(finish: Finish) -> Mapping[str, Any]:
+    if finish.stop is not None:
+        return {"stop_reason": "stop_sequence", "stop_sequence": finish.stop}
+    return {"stop_reason": _STOP_REASONS.get(finish.reason, "end_turn"), "stop_sequence": None}
+
+
+def _usage(usage: Usage) -> Mapping[str, Any]:
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": usage.completion_tokens,
+    }
+
+
+def render_count(tokens: int) -> bytes:
+    """The body that says how many tokens a request has."""
+    return _encode({"input_tokens": tokens})
