@@ -18,14 +18,19 @@ from app.settings import Settings
 from app.version import VERSION
 
 _MEGABYTE = 1024 * 1024
-# What is not secret.
+# What is not secret; a test sees to it that a new one is decided about.
 _SETTINGS = (
     "host",
     "port",
     "log_level",
+    "log_format",
+    "metrics_port",
     "trusted_proxies",
     "script_name",
     "max_request_size",
+    "max_concurrent",
+    "max_queue",
+    "max_requests",
     "rate_limit_ms",
     "strict_models",
     "models_cache_seconds",
@@ -37,9 +42,13 @@ _SETTINGS = (
     "upload_concurrency",
     "upload_timeout_seconds",
     "heartbeat_seconds",
+    "head_timeout_seconds",
+    "body_timeout_seconds",
+    "send_timeout_seconds",
     "connect_timeout_seconds",
     "first_byte_timeout_seconds",
     "idle_timeout_seconds",
+    "answer_timeout_seconds",
     "drain_seconds",
     "graceful_timeout",
 )
