@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import AsyncIterable, Mapping, Sequence
 from functools import reduce
+from itertools import takewhile
 from operator import getitem
 from typing import Any, ClassVar
 
@@ -170,7 +171,7 @@ class ToolUser(DemoBot):
             await asyncio.sleep(PAUSE_SECONDS / 4)
 
     def _answer(self, query: Sequence[fp.ProtocolMessage]) -> str:
-        system, last = query[0].content, query[-1].content
+        system, last = _system(query), query[-1].content
         offered, results = tools.told(system), tools.results(last)
         if results and "you must call" not in system:
             return f"The tool says: {', '.join(results)}"
@@ -194,7 +195,7 @@ class NativeToolUser(DemoBot):
         results = [each.content for each in request.tool_results or ()] or tools.results(query[-1].content)
         if results:
             yield fp.PartialResponse(text=f"The tool says: {', '.join(results)}")
-        elif offered := _offered(request) or tools.told(query[0].content):
+        elif offered := _offered(request) or tools.told(_system(query)):
             tool = tools.chosen(offered, [each.content for each in query if each.role == "bot"])
             for delta in _call(tool.name, json.dumps(tools.arguments(tool, query[-1].content))):
                 yield ServerSentEvent(event="json", data=json.dumps({"choices": [{"index": 0} | delta]}))
@@ -209,7 +210,7 @@ class JsonWriter(DemoBot):
     about = "answers with JSON that fits your response_format, and talks; the gateway gives the JSON alone"
 
     async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[fp.PartialResponse]:
-        if "# Answer format" not in request.query[0].content:
+        if "# Answer format" not in _system(request.query):
             yield fp.PartialResponse(text="No format reached me, so I can only talk.")
             return
         yield fp.PartialResponse(text="Sure, here it is:\n\n```json\n")
@@ -221,7 +222,7 @@ class JsonWriter(DemoBot):
 
     def written(self, request: fp.QueryRequest) -> object:
         """Something that fits the schema in the system message, if there is one."""
-        told = re.search(r"JSON Schema:\n\n(.*)", request.query[0].content)
+        told = re.search(r"JSON Schema:\n\n(.*)", _system(request.query))
         if told is None:
             return {"question": request.query[-1].content}
         schema = json.loads(told[1])
@@ -335,6 +336,11 @@ def _picture(context: fp.RequestContext, inline_ref: str | None = None) -> fp.At
     request: Request = context.http_request
     url = str(request.url.replace(path="/files/sunset.png"))
     return fp.Attachment(url=url, content_type="image/png", name="sunset.png", inline_ref=inline_ref)
+
+
+def _system(query: Sequence[fp.ProtocolMessage]) -> str:
+    """All that a bot is told before anybody speaks."""
+    return "\n\n".join(each.content for each in takewhile(lambda each: each.role == "system", query))
 
 
 def _offered(request: fp.QueryRequest) -> list[tools.Tool]:

@@ -223,7 +223,8 @@ def test_a_tool_user_calls_and_tells(demo: Demo, bot: str) -> None:
 @pytest.mark.parametrize("bot", ["ToolUser", "NativeToolUser"])
 def test_a_tool_user_takes_no_heading_for_a_tool(demo: Demo, bot: str) -> None:
     rules = {"role": "system", "content": "# Rules\n\n## Style\nBe brief.\n"}
-    messages = [rules, {"role": "user", "content": "Weather in Oslo?"}]
+    more = {"role": "system", "content": "More rules."}
+    messages = [rules, more, {"role": "user", "content": "Weather in Oslo?"}]
     eventually(lambda: "tool_calls" in demo.says(bot, messages=messages, tools=[TOOL]))
     (call,) = demo.says(bot, messages=messages, tools=[TOOL])["tool_calls"]
     assert call["function"]["name"] == "weather"
