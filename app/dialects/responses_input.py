@@ -17,6 +17,8 @@ from app.dialects import bodies
 from app.dialects.responses_tools import CUSTOM_INPUT, full_name
 from app.errors import invalid_request
 
+REASONING_PREFIX = "rs"  # of its ids
+
 # The parts of a message, as far as their types are checked.
 
 
@@ -162,11 +164,13 @@ def messages(given: str | Sequence[Item], give_turn: Callable[[], None]) -> list
             case _FunctionCallOutput(call_id, output) | _CustomToolCallOutput(call_id, output):
                 calls = None
                 found.append(Message(Role.TOOL, _parts(output, f"{path}.output"), tool_call_id=call_id))
-            case _ItemReference():
+            case _ItemReference(id) if not (id or "").startswith(f"{REASONING_PREFIX}_"):
                 raise invalid_request(
-                    f"{path}: items are not stored here, so there is none to refer to; send it whole.", path
+                    f"{path}: items are not stored here, so there is none to refer to. Send it whole, as "
+                    "clients do that are told to set store to false.",
+                    path,
                 )
-            case _LeftOut():
+            case _ItemReference() | _LeftOut():
                 pass
             case _:
                 assert_never(item)

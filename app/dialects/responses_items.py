@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from app.dialects.responses_input import REASONING_PREFIX
 from app.dialects.responses_tools import CUSTOM_INPUT, CallForm
 
 Status: TypeAlias = Literal["in_progress", "completed", "incomplete"]
@@ -82,7 +83,7 @@ class MessageItem(Item):
 class ReasoningItem(Item):
     """What the bot showed of its thinking."""
 
-    prefix = "rs"
+    prefix = REASONING_PREFIX
 
     def _fields(self, status: Status, text: str) -> dict[str, Any]:
         summary = [] if status == "in_progress" else [_summary_text(text)]

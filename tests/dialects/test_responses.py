@@ -144,6 +144,7 @@ def test_calls_belong_to_the_message_before_them() -> None:
     "item",
     [
         {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm"}]},
+        {"type": "item_reference", "id": "rs_1"},
         {"type": "web_search_call", "id": "ws_1", "status": "completed"},
         {"type": "local_shell_call", "call_id": "c", "action": {}},
         {"type": "of next year", "role": "user", "content": 5},
