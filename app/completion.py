@@ -37,6 +37,7 @@ _RETRY_DELAY_SECONDS = 0.5
 _KEY_LENGTH = 8  # nothing shorter is a secret, and its letters may stand in any word
 _MESSAGE_LIMIT = 2000  # characters of Poe's words that are shown
 _DRAIN_SECONDS = 1.0
+_ANSWER_LIMIT = 128 * 1024 * 1024  # bytes of events; a million tokens, one by one, are half as much
 
 
 @dataclass
@@ -247,8 +248,12 @@ def _call_id() -> str:
 def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Done | Error | None]]:
     """The events of each read, up to the one that ends the answer, and that one with the last."""
     decoder, reader = EventStreamDecoder(), EventReader()
+    size = 0
     while True:
         data = answer.read()
+        size += len(data)
+        if size > _ANSWER_LIMIT:
+            raise QueryFailed(errors.bad_upstream(f"Poe's answer is longer than {_ANSWER_LIMIT} bytes."))
         events = reader.read(decoder.feed(data) if data else decoder.finish())
         trace.broken_events = reader.broken
         if events and isinstance(last := events[-1], (Done, Error)):

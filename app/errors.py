@@ -165,6 +165,12 @@ def gateway_overloaded() -> ApiError:
     return ApiError(503, message, "overloaded_error", "gateway_overloaded", headers=_retry_after("1"))
 
 
+def out_of_descriptors() -> ApiError:
+    """503: this process may open no more files (``ulimit -n``), and connections are files."""
+    message = "The gateway has too many connections open; try again soon."
+    return ApiError(503, message, "overloaded_error", "gateway_overloaded", headers=_retry_after("1"))
+
+
 def stopping() -> ApiError:
     """503: this process is shutting down; another one may answer."""
     return ApiError(503, "The gateway is shutting down; try again.", "overloaded_error", "shutting_down")

@@ -251,9 +251,8 @@ class Pump(Generic[Item]):
             if each is not None:
                 each.stop()
                 each.close()
-        self._watcher = self._alarm = self._end = (
-            None  # which would hold each other until the collector comes
-        )
+        # Which would hold each other, and an error all of the request's frames, until the collector comes.
+        self._watcher = self._alarm = self._end = self._interrupted_by = None
         if not self._producer.dead:
             self._hub.loop.run_callback(self._kill)
 

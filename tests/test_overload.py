@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import sys
 import threading
+from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
-from tests.gateway import Client, Gateway, content_of, events_in, eventually, message_of
+from app.poe.client import QueryFailed, Upstream
+from app.poe.connections import Connections
+from app.streaming import ReadWaiter, time_limit
+from tests.gateway import COMMAND, Client, Gateway, content_of, events_in, eventually, message_of
 from tests.test_errors import told
 from tests.upstream.scripted import DONE, Bot, ScriptedUpstream, answer, begin, text, until_closed
 
@@ -115,3 +122,37 @@ def test_whatever_becomes_of_requests_their_places_are_free_again(
         assert client.response().status == 408
     eventually(is_free)
     assert message_of(gateway.ask(fine.name))["content"] == "fine"
+
+
+LIMIT_AND_START = (
+    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60)); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def test_without_descriptors_clients_wait_outside_and_the_log_says_why(
+    upstream: ScriptedUpstream, start_gateway
+) -> None:
+    gateway: Gateway = start_gateway(
+        upstream.url, command=(sys.executable, "-c", LIMIT_AND_START, *COMMAND), WEB_CONCURRENCY="1"
+    )
+    with ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(gateway.connect())
+        eventually(lambda: "no more connections can be accepted" in gateway.log.read_text())
+        assert gateway.log.read_text().count("Too many open files") == 1
+    bot = upstream.bot(answer(text("fine"), DONE))
+    assert message_of(gateway.ask(bot.name))["content"] == "fine"
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_without_a_descriptor_for_poe_it_is_a_503(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def take(_: Connections) -> NoReturn:
+        raise OSError(number, "Too many open files")
+
+    monkeypatch.setattr(Connections, "take", take)
+    upstream = Upstream("http://127.0.0.1:1", 1.0, ReadWaiter, time_limit)
+    with pytest.raises(QueryFailed) as failed:
+        upstream.open(1.0, 1.0)
+    assert (failed.value.error.status, failed.value.error.code) == (503, "gateway_overloaded")
+    assert failed.value.error.headers["Retry-After"]

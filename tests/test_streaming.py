@@ -14,7 +14,7 @@ import gevent.socket
 import pytest
 
 from app.answer.thinking import Thinking
-from app.streaming import Pump, ReadWaiter
+from app.streaming import ClientGone, Pump, ReadWaiter
 from tests.gateway import LIMIT, Gateway, content_of, deltas_in, events_in
 from tests.upstream.scripted import (
     DONE,
@@ -251,3 +251,39 @@ def test_a_read_is_not_late_because_the_loop_is() -> None:
     waiter.close()
     ours.close()
     theirs.close()
+
+
+def test_a_client_that_leaves_leaves_nothing_to_the_collector() -> None:
+    """What it had of its answer may be large, and the collector does not come for a few large strings."""
+
+    class Kept:
+        pass
+
+    def source() -> Iterator[int]:
+        gevent.sleep(LIMIT)
+        yield 0
+
+    def serve(client: socket.socket) -> weakref.ref[Kept]:
+        kept = Kept()
+        reference = weakref.ref(kept)
+        pump = Pump(source(), client)
+        try:
+            pump.take()
+        except ClientGone:
+            return reference
+        finally:
+            pump.close()
+        raise AssertionError(kept)
+
+    ours, theirs = gevent.socket.socketpair()
+    gc.disable()
+    try:
+        serving = gevent.spawn(serve, ours)
+        gevent.sleep(0.05)
+        theirs.close()
+        reference = serving.get(timeout=LIMIT)
+        gevent.sleep(0.05)
+        assert reference() is None
+    finally:
+        gc.enable()
+        ours.close()

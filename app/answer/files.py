@@ -22,10 +22,12 @@ import re
 from collections.abc import Sequence
 
 from app.answer.deltas import Restart, Text
+from app.errors import bad_upstream
 from app.poe.events import File
 
 WINDOW = 128
 IMAGE_WINDOW = 4096
+LIMIT = 1000  # files of an answer: all are kept until its end
 _EVER = 1 << 62
 _CONTENT_LIMIT = 256  # characters between brackets that can still be a reference
 
@@ -89,6 +91,8 @@ class Files:
         return passed
 
     def _add(self, file: File, passed: list[Text | Restart]) -> None:
+        if len(self._files) == LIMIT:
+            raise bad_upstream(f"Poe's answer has more than {LIMIT} files.")
         self._files.append(file)
         if file.inline_ref:
             self._known.setdefault(file.inline_ref, file)

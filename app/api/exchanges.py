@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import Headers
 
 from app.admission import Admission
-from app.answer.deltas import Delta, Failure, Finish
+from app.answer.deltas import Delta, Failure, Finish, joined
 from app.api import requests
 from app.api.access import Access
 from app.api.requests import Record
@@ -144,7 +144,7 @@ class _Exchange:
         """The answer in one body."""
         try:
             while not answer.is_over:
-                answer.add(self._take())
+                answer.add(joined(self._take()))
         except ClientGone:
             self._record.status = _CLIENT_GONE_STATUS
             return Response(status=_CLIENT_GONE_STATUS)

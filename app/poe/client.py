@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 import time
@@ -168,6 +169,8 @@ class Upstream:
         except ProxyFailed as error:
             raise QueryFailed(errors.bad_upstream(f"The proxy to Poe failed: {error}.")) from error
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise QueryFailed(errors.out_of_descriptors()) from error
             raise _unreachable() from error
 
 

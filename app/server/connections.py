@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import math
 import socket
 import struct
 import time
@@ -15,9 +17,14 @@ import gevent.socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
 
+from app.logs import logger
+
 _BODY_BYTES_A_SECOND = (
     1000  # slower than any line: who sends a body more slowly over its whole length is let go
 )
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
+_PAUSE_SECONDS = 0.2
+_WARNING_SECONDS = 60.0
 # Not 0: that runs what is ready, but does not look at what sockets have become so.
 _TURN_SECONDS = 0.000_001
 _UNSENT_BYTES = 128 * 1024  # that the kernel keeps of an answer whose client takes nothing
@@ -115,16 +122,34 @@ class ClientServer(StreamServer):
             listener.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         super().__init__(listener, handle=partial(handle, Address(listener)), spawn=connections)
         self.max_accept = accepted_at_once
+        self._warned_at = -math.inf
         self._send_seconds = send_seconds
 
     def do_read(self) -> Any:
-        accepted = super().do_read()
+        try:
+            accepted = super().do_read()
+        except OSError as error:
+            if error.errno not in _TOO_MANY:
+                raise
+            self._pause(error)
+            return None
         if accepted is None:
             return None
         client, address = accepted
         connection = ClientSocket(client.family, client.type, client.proto, fileno=client.detach())
         connection.send_seconds = self._send_seconds
         return connection, address
+
+    def _pause(self, error: OSError) -> None:
+        """Let those who come wait outside for a while: this process has no descriptor for them."""
+        now = time.monotonic()
+        if now - self._warned_at > _WARNING_SECONDS:
+            self._warned_at = now
+            logger.warning("no more connections can be accepted for now: %s (ulimit -n)", error.strerror)
+        plain: Any = self
+        self.stop_accepting()
+        self._timer: Any = self.loop.timer(_PAUSE_SECONDS)
+        self._timer.start(plain._start_accepting_if_started)
 
     def close(self) -> None:
         """Close the door behind all who have come: those who wait outside would be reset."""

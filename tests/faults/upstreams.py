@@ -19,6 +19,7 @@ from tests.upstream.scripted import (
     begin,
     chunk,
     close,
+    event,
     reset,
     respond,
     text,
@@ -40,11 +41,11 @@ class Fault:
     end: str
 
 
-def flood(data: bytes) -> object:
+def flood(data: bytes, size: int = 64 * 1024 * 1024) -> object:
     """A step that sends ``data`` until nobody takes it."""
 
     def step(connection: Connection) -> None:
-        for _ in range(64 * 1024 * 1024 // len(data)):
+        for _ in range(size // len(data)):
             connection.send(data)
         connection.closed.wait(10)
 
@@ -84,6 +85,7 @@ _BODY = text(FINE) + DONE
 _LENGTH = b"content-length: %d" % len(_BODY)
 _HALF = begin(text("Half an "))
 _STALL = [until_closed]
+_FILE = event("file", {"url": "https://x/y", "name": "y", "content_type": "text/plain"})
 
 FAULTS: dict[str, Fault] = {
     "reset before the head": Fault([reset], BROKEN),
@@ -119,6 +121,8 @@ FAULTS: dict[str, Fault] = {
     "endless interim heads": Fault([flood(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000)], BROKEN),  # type: ignore[list-item]
     "an endless line": Fault([HEAD, flood(chunk(b"x" * 65536))], BROKEN),  # type: ignore[list-item]
     "an endless chunk size": Fault([HEAD, flood(b"0" * 65536)], BROKEN),  # type: ignore[list-item]
+    "endless events": Fault([HEAD, flood(chunk(event("x", "y" * 65536)), 160 * 1024 * 1024)], BROKEN),  # type: ignore[list-item]
+    "endless files": Fault([HEAD, flood(chunk(_FILE * 100))], BROKEN),  # type: ignore[list-item]
     "endless trailers": Fault(
         [b"".join(begin(text("Half"))), b"0\r\n", flood(b"x: y\r\n" * 10_000)],  # type: ignore[arg-type, list-item]
         BROKEN,
