@@ -15,15 +15,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-import uvicorn
-
 from demo.bots import BOTS, create_poe
+from demo.serving import Served
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 60
@@ -92,15 +90,11 @@ def serve_bots() -> Iterator[str]:
     """The bots on a free port, in a thread; where they are."""
     # fastapi_poe would warn of each bot that it is not known to the real Poe.
     logging.getLogger("uvicorn.default").setLevel(logging.ERROR)
-    with socket.create_server((_LOOPBACK, 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_poe(), log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-        thread.start()
-        try:
-            yield f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
-        finally:
-            server.force_exit = server.should_exit = True
-            thread.join(_STOP_SECONDS)
+    served = Served(create_poe(), log_level="error")
+    try:
+        yield served.url
+    finally:
+        served.stop()
 
 
 @contextlib.contextmanager

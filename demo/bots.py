@@ -7,16 +7,14 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterable, Mapping, Sequence
-from functools import reduce
 from itertools import takewhile
-from operator import getitem
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import fastapi_poe as fp
 from fastapi import FastAPI, Request, Response
 from sse_starlette import ServerSentEvent
 
-from demo import picture, tools, uploads
+from demo import picture, tools, uploads, values
 
 PAUSE_SECONDS = 0.1  # between the pieces of an answer, so that streaming can be seen
 SLOW_SECONDS = 5.0
@@ -225,8 +223,7 @@ class JsonWriter(DemoBot):
         told = re.search(r"JSON Schema:\n\n(.*)", _system(request.query))
         if told is None:
             return {"question": request.query[-1].content}
-        schema = json.loads(told[1])
-        return _fitting(schema, schema)
+        return values.fitting(json.loads(told[1]), "demo")
 
 
 class CarelessWriter(JsonWriter):
@@ -346,28 +343,6 @@ def _system(query: Sequence[fp.ProtocolMessage]) -> str:
 def _offered(request: fp.QueryRequest) -> list[tools.Tool]:
     functions = [each.function for each in request.tools or ()]
     return [tools.Tool(each.name, each.parameters.model_dump()) for each in functions]
-
-
-def _fitting(schema: Any, root: Any) -> Any:
-    """Something that fits ``schema``, as far as a bot needs to see to that which is not one."""
-    if schema is True:
-        return "demo"
-    if "$ref" in schema:
-        return _fitting(reduce(getitem, schema["$ref"].split("/")[1:], root), root)
-    for keyword in ("anyOf", "oneOf", "allOf"):
-        if keyword in schema:
-            return _fitting(schema[keyword][0], root)
-    if "const" in schema or "enum" in schema:
-        return schema.get("const", schema.get("enum", [None])[0])
-    kind = schema.get("type", "object" if "properties" in schema else "string")
-    kind = kind if isinstance(kind, str) else kind[0]
-    if kind == "object":
-        return {name: _fitting(each, root) for name, each in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [_fitting(schema.get("items", True), root)] * max(1, schema.get("minItems", 1))
-    if kind in ("integer", "number"):
-        return max(1, schema.get("minimum", 1))
-    return {"boolean": True, "null": None}.get(kind, "demo".ljust(schema.get("minLength", 0), "."))
 
 
 def _call(name: str, arguments: str) -> list[dict[str, object]]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-import socket
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-import uvicorn
-
 from demo.bots import BOTS, Artist, DemoBot, Thinker, create_poe
+from demo.serving import Served
 
 COUNT = 500
 _CREATED = 1767225600  # 2026-01-01, in seconds
@@ -93,19 +90,10 @@ def _entry(
     }
 
 
-class Poe:
+class Poe(Served):
     """These bots on a free port of the loopback. ``others`` are those of the list that do not answer."""
 
     def __init__(self, count: int = COUNT) -> None:
         kinds = [*BOTS, *(_named(name, *answering) for name, answering in _ANSWERING.items())]
         self.others = list(_others(count - sum(not kind.is_private for kind in kinds)))
-        app = create_poe(kinds, self.others)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.force_exit = self._server.should_exit = True
-        self._thread.join(10)
+        super().__init__(create_poe(kinds, self.others))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import threading
 from collections.abc import AsyncIterable
 
 import fastapi_poe as fp
-import uvicorn
 from fastapi import FastAPI
 from sse_starlette import ServerSentEvent
+
+from demo.serving import Served
 
 MODELS = [
     {
@@ -237,7 +237,7 @@ class Slow(fp.PoeBot):
             self.ended.set()
 
 
-class PoeServer:
+class PoeServer(Served):
     """All these bots and the list of models, on a free port of the loopback."""
 
     LOCKED_KEY = "x" * 32
@@ -253,15 +253,7 @@ class PoeServer:
         app = FastAPI()
         app.get("/v1/models")(_list_models)
         fp.make_app([*bots, self.slow, locked], allow_without_key=True, app=app)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.force_exit = self._server.should_exit = True
-        self._thread.join(10)
+        super().__init__(app)
 
 
 def _list_models() -> dict[str, object]:

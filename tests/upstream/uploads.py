@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-import socket
-import threading
 from dataclasses import dataclass
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from demo.serving import Served
 
 
 @dataclass
@@ -30,7 +29,7 @@ class Upload:
     answered: str = ""
 
 
-class UploadServer:
+class UploadServer(Served):
     """Takes all uploads, each under a URL of its own, on a free port of the loopback.
 
     ``delay`` is what each takes in seconds; ``most_at_once`` is how many were ever under way together.
@@ -42,16 +41,8 @@ class UploadServer:
         self.most_at_once = 0
         self._under_way = 0
         self._numbers = itertools.count(1)
-        app = Starlette(routes=[Route("/upload", self._upload, methods=["POST"])])
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/upload"
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.force_exit = self._server.should_exit = True
-        self._thread.join(10)
+        super().__init__(Starlette(routes=[Route("/upload", self._upload, methods=["POST"])]))
+        self.url += "/upload"
 
     async def _upload(self, request: Request) -> JSONResponse:
         self._under_way += 1
