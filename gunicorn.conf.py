@@ -13,7 +13,6 @@ import math  # noqa: E402
 import os  # noqa: E402
 import secrets  # noqa: E402
 import signal  # noqa: E402
-import sys  # noqa: E402
 import tempfile  # noqa: E402
 from functools import partial  # noqa: E402
 from itertools import count  # noqa: E402
@@ -34,16 +33,11 @@ if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
-from app import descriptors, logs, scratch, stderr  # noqa: E402
+from app import descriptors, logs, scratch, start  # noqa: E402
 from app.server.worker import is_retiring  # noqa: E402
-from app.settings import DEFAULT_ADMIN_PASSWORD, Settings, SettingsError, log_format  # noqa: E402
+from app.settings import DEFAULT_ADMIN_PASSWORD  # noqa: E402
 
-if log_format() == "json":
-    stderr.write_objects()
-try:
-    settings = Settings.load()
-except SettingsError as error:
-    sys.exit(f"poe2openai: {error}")
+settings = start.load()
 
 wsgi_app = "wsgi:app"
 # The tokenizer's tables are loaded once and shared by all workers.

@@ -9,18 +9,12 @@ from __future__ import annotations
 import os
 import sys
 
-from app import stderr
-from app.settings import Settings, SettingsError, log_format
+from app import start
 
 
 def main() -> None:
     """Start the service in this process's place."""
-    if log_format() == "json":
-        stderr.write_objects()
-    try:
-        settings = Settings.load()
-    except SettingsError as error:
-        sys.exit(f"poe2openai: {error}")
+    settings = start.load()
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     environment = os.environ | {"WEB_CONCURRENCY": str(settings.workers)}
     os.execve(sys.executable, command, environment)  # noqa: S606

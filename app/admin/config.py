@@ -29,26 +29,35 @@ class Import(Struct):
 
 def create_blueprint(store: Store, note_save: Callable[[], None]) -> Blueprint:
     """The routes over ``store``. ``note_save`` is called after each save."""
-    blueprint = Blueprint("config", __name__)
+    views = _Views(store, note_save)
+    blueprint = Blueprint("config", __name__, url_prefix="/api/admin")
+    blueprint.get("/config")(views.read)
+    blueprint.post("/config")(views.write)
+    blueprint.get("/history")(views.history)
+    blueprint.get("/history/<id>")(views.past)
+    blueprint.post("/history/<id>/restore")(views.restore)
+    blueprint.post("/import")(views.take_over)
+    blueprint.get("/export")(views.export)
+    return blueprint
 
-    def save(change: Callable[[], State]) -> Response:
-        state = change()
-        note_save()
-        return answers.saved(state)
 
-    @blueprint.get("/api/admin/config")
-    def read() -> Response:
-        return answers.saved(store.latest())
+class _Views:
+    """What each route answers. All raise ``ApiError`` for what is refused."""
 
-    @blueprint.post("/api/admin/config")
-    def write() -> Response:
+    def __init__(self, store: Store, note_save: Callable[[], None]) -> None:
+        self._store = store
+        self._note_save = note_save
+
+    def read(self) -> Response:
+        return answers.saved(self._store.latest())
+
+    def write(self) -> Response:
         fields = _body()
         fields.pop(IS_SET, None)
-        return save(lambda: store.save(fields, _if_match(store)))
+        return self._saved(self._store.save(fields, self._if_match()))
 
-    @blueprint.get("/api/admin/history")
-    def history() -> Response:
-        current = store.latest().version
+    def history(self) -> Response:
+        current = self._store.latest().version
         versions = [
             {
                 "id": each.id,
@@ -56,14 +65,13 @@ def create_blueprint(store: Store, note_save: Callable[[], None]) -> Blueprint:
                 "size": each.size,
                 "current": each.tag == current,
             }
-            for each in store.versions()
+            for each in self._store.versions()
         ]
         return answers.json({"data": versions})
 
-    @blueprint.get("/api/admin/history/<id>")
-    def past(id: str) -> Response:
-        store.latest()
-        found = store.version(id)
+    def past(self, id: str) -> Response:
+        self._store.latest()
+        found = self._store.version(id)
         return answers.json(
             {
                 "id": found.version.id,
@@ -75,40 +83,38 @@ def create_blueprint(store: Store, note_save: Callable[[], None]) -> Blueprint:
             }
         )
 
-    @blueprint.post("/api/admin/history/<id>/restore")
-    def restore(id: str) -> Response:
+    def restore(self, id: str) -> Response:
         _body()
-        return save(lambda: store.restore(id, _if_match(store)))
+        return self._saved(self._store.restore(id, self._if_match()))
 
-    @blueprint.post("/api/admin/import")
-    def take_over() -> Response:
+    def take_over(self) -> Response:
         given = convert(_body(), Import)
-        store.latest()
-        preview = store.preview(given.text)
+        self._store.latest()
+        preview = self._store.preview(given.text)
         fields = dict(preview.fields)
         if fields.get(SECRET) == MASK:  # from a text that was shown
             del fields[SECRET]
         if given.dry_run:
             return answers.json({"config": answers.shown(fields), "changes": preview.changes})
-        return save(lambda: store.save(fields, _if_match(store)))
+        return self._saved(self._store.save(fields, self._if_match()))
 
-    @blueprint.get("/api/admin/export")
-    def export() -> Response:
-        return exports.export(store.latest(), request.args.get("format", "yaml"))
+    def export(self) -> Response:
+        return exports.export(self._store.latest(), request.args.get("format", "yaml"))
 
-    return blueprint
+    def _saved(self, state: State) -> Response:
+        self._note_save()
+        return answers.saved(state)
+
+    def _if_match(self) -> str | None:
+        """The version that the change is meant for (RFC 9110 section 13.1.1); ``None``: whichever it is."""
+        tags = request.if_match
+        if not tags or tags.star_tag:
+            return None
+        current = self._store.latest().version
+        wanted = tags.as_set(include_weak=True)  # proxies that compress weaken them
+        return current if current in wanted else next(iter(wanted))
 
 
 def _body() -> dict[str, Any]:
     """The request's body, a JSON object. Raises ``ApiError``."""
     return decode_object(read_body(request, _BODY_LIMIT, Turns().give, STRICT))
-
-
-def _if_match(store: Store) -> str | None:
-    """The version that the change is meant for (RFC 9110 section 13.1.1); ``None``: whichever it is."""
-    tags = request.if_match
-    if not tags or tags.star_tag:
-        return None
-    current = store.latest().version
-    wanted = tags.as_set(include_weak=True)  # proxies that compress weaken them
-    return current if current in wanted else next(iter(wanted))

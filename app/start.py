@@ -1,0 +1,18 @@
+"""Start: the settings, or an end that says in one line what is wrong with them."""
+
+from __future__ import annotations
+
+import sys
+
+from app import stderr
+from app.settings import Settings, SettingsError, log_format
+
+
+def load() -> Settings:
+    """The settings; ends the process if they cannot be used. Standard error is as LOG_FORMAT says."""
+    if log_format() == "json":
+        stderr.write_objects()
+    try:
+        return Settings.load()
+    except SettingsError as error:
+        sys.exit(f"poe2openai: {error}")
