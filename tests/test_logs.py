@@ -328,7 +328,7 @@ def test_half_a_head_is_not_quoted(logged: Gateway) -> None:
             client.send(half.encode())
             client.socket.shutdown(socket.SHUT_WR)
             client.read_to_the_end()
-    eventually(lambda: "premature" in logged.log.read_text())
+    eventually(lambda: "refused: InvalidHeader" in logged.log.read_text())
     assert KEY not in logged.log.read_text()
 
 
