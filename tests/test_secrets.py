@@ -133,6 +133,20 @@ def requests() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "no messages", {"messages": []}
 
 
+def others() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same in the other dialects, well and badly."""
+    system, prompt, tool = (TEXTS[name] for name in ("the system prompt", "the prompt", "the tool"))
+    asked = [{"role": "user", "content": prompt}]
+    for wrong in ({}, {"temperature": "hot"}):
+        function = {"type": "function", "name": "look", "description": tool, "parameters": {"type": "object"}}
+        yield "/v1/responses", {"instructions": system, "input": asked, "tools": [function]} | wrong
+        function = {"name": "look", "description": tool, "input_schema": {"type": "object"}}
+        yield (
+            "/v1/messages",
+            {"max_tokens": 99, "system": system, "messages": asked, "tools": [function]} | wrong,
+        )
+
+
 def scripts(key: str) -> Iterator[tuple[str, list[Any]]]:
     """What a bot may do; several repeat the key that they were asked with."""
     said, thought = TEXTS["the answer"], TEXTS["the reasoning"]
@@ -172,11 +186,15 @@ class World:
             for name, script in scripts(poe_key):
                 for stream in (False, True):
                     self.ask(key, name, script, {"stream": stream})
+                    for path, body in others():
+                        self.post(path, key, name, script, body | {"stream": stream})
 
     def ask(self, key: str, name: str, script: list[Any], fields: dict[str, Any]) -> None:
-        body = {"model": self.upstream.bot(script).name, "messages": messages()} | fields
-        headers = {"Authorization": f"Bearer {key}"}
-        response = self.gateway.http.post("/v1/chat/completions", json=body, headers=headers)
+        self.post("/v1/chat/completions", key, name, script, {"messages": messages()} | fields)
+
+    def post(self, path: str, key: str, name: str, script: list[Any], body: dict[str, Any]) -> None:
+        body = {"model": self.upstream.bot(script).name} | body
+        response = self.gateway.http.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
         if response.status_code >= 400:
             self.shown.add(response, name)
 

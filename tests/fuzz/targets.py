@@ -10,7 +10,7 @@ from typing import Any
 from app.answer.deltas import Delta, Finish, Restart
 from app.answer.pipeline import Pipeline
 from app.answer.toolcalls import ToolCalls
-from app.dialects import chat, responses
+from app.dialects import chat, messages, responses
 from app.dialects.chat_answer import ChatCompletion, ChatStream
 from app.dialects.form import Decode
 from app.errors import ApiError
@@ -49,6 +49,11 @@ def response(data: bytes) -> None:
     _decode(responses.decode, data)
 
 
+def message(data: bytes) -> None:
+    """The body of a request for a message, the same way."""
+    _decode(messages.decode, data)
+
+
 def _decode(decode: Decode, data: bytes) -> None:
     try:
         decoded = decode(data, lambda: None)
@@ -76,6 +81,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "tools": tools,
     "request": request,
     "response": response,
+    "message": message,
     "models_file": models_file,
 }
 
