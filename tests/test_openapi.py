@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,23 @@ def test_the_schemas_are_schemas_whose_references_lead_somewhere(document: dict[
         kind, _, component = name.partition("/")
         assert component in components[kind], name
     assert not [name for name in components["schemas"] if name.startswith("_")]
+
+
+def test_programs_that_make_clients_understand_the_schemas(document: dict[str, Any]) -> None:
+    """openapi-python-client leaves out what has an enumeration of ``false`` or an array without ``items``."""
+    schemas = str(document["components"]["schemas"])
+    assert "'const': False" in schemas
+    assert "'enum': [False]" not in schemas
+
+    def arrays(schema: object) -> Iterator[dict[str, Any]]:
+        if isinstance(schema, dict):
+            yield from [schema] if schema.get("type") == "array" else []
+        for each in (
+            schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+        ):
+            yield from arrays(each)
+
+    assert [each for each in arrays(document["components"]["schemas"]) if "items" not in each] == []
 
 
 def test_who_must_say_who_he_is_is_told(document: dict[str, Any]) -> None:
@@ -190,7 +208,7 @@ def described_as(document: dict[str, Any], kind: str) -> str:
         each for each in document["components"]["schemas"].items() if not each[0].startswith("Message")
     ]
     types = {name: each.get("properties", {}).get("type", {}) for name, each in schemas}
-    (name,) = [name for name, each in types.items() if kind in each.get("enum", ())]
+    (name,) = [name for name, each in types.items() if kind in (each.get("const"), *each.get("enum", ()))]
     return name
 
 

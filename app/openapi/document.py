@@ -169,4 +169,18 @@ def _public(schema: Any) -> Any:
     text = msgspec.json.encode(schema).decode()
     text = re.sub(r'"_(?=[A-Z]\w*":)', '"', text)
     text = re.sub(r'(?<="title":")_(?=[A-Z])', "", text)
-    return msgspec.json.decode(text.replace("#/components/schemas/_", "#/components/schemas/"))
+    return _usual(msgspec.json.decode(text.replace("#/components/schemas/_", "#/components/schemas/")))
+
+
+def _usual(schema: Any) -> Any:
+    """``schema`` as makers of clients know it: of one value a ``const``, with ``items`` for each array."""
+    if isinstance(schema, list):
+        return [_usual(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    usual = {name: _usual(each) for name, each in schema.items()}
+    if isinstance(only := usual.get("enum"), list) and len(only) == 1:
+        usual["const"] = usual.pop("enum")[0]
+    if usual.get("type") == "array":
+        usual.setdefault("items", {})
+    return usual
