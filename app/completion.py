@@ -107,8 +107,12 @@ class Completions:
         else:
             yield from ask(conversation)
 
-    def count(self, conversation: Conversation, way: Way) -> int:
-        """The tokens that a bot would see of ``conversation``, its attachments left out."""
+    def count(self, conversation: Conversation, bot: str, way: Way) -> int:
+        """The tokens that ``bot`` would see of ``conversation``, its attachments left out.
+
+        Raises ``ApiError`` (400, 404) if no bot can have this name.
+        """
+        query.path_segment(bot)
         return self._count_prompt(_prepared(conversation, way, Turns().give))
 
     def _ask(

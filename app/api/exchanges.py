@@ -95,7 +95,7 @@ class Exchanges:
         asked = self._asked(decode)
         bot = self._catalog.resolve(asked.conversation.model)
         conversation = options.applied(asked.conversation, bot.options)
-        return self._completions.count(conversation, self._catalog.tools_way(bot))
+        return self._completions.count(conversation, bot.name, self._catalog.tools_way(bot))
 
     def _asked(self, decode: Decode) -> Request:
         turns = Turns()

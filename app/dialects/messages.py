@@ -107,10 +107,15 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
         raise invalid_request("model is empty: name a bot.", "model")
     if not request.messages:
         raise invalid_request("messages is empty: there is nothing to answer.", "messages")
+    messages = list(_messages(request, give_turn))
+    if not messages:
+        raise invalid_request(
+            "messages holds nothing that a bot reads: there is nothing to answer.", "messages"
+        )
     offer = message_tools.offer(request.tools, request.tool_choice)
     conversation = Conversation(
         model=request.model,
-        messages=list(_messages(request, give_turn)),
+        messages=messages,
         temperature=request.temperature,
         stop=_stop(request),
         max_tokens=request.max_tokens,
