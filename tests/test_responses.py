@@ -402,6 +402,16 @@ def test_json_leaves_alone(poe_gateway: Gateway, answer: Any) -> None:
     assert response["text"]["format"]["name"] == "person"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_names_fields_as_they_are_called_here(poe_gateway: Gateway, stream: bool) -> None:
+    form = {"type": "json_object"}
+    failed = ask(poe_gateway, "Reciter", reciting("[1]", "[2]"), text={"format": form}, stream=stream)
+    error = failed.json()["error"] if not stream else events_of(failed.content)[-2]
+    assert (error["code"], error["param"]) == ("structured_output_failed", "text.format")
+    refused = ask(poe_gateway, "TooLong", stream=stream).json()["error"]
+    assert (refused["code"], refused["param"]) == ("context_length_exceeded", "input")
+
+
 # Tools.
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 import msgspec
@@ -16,6 +17,8 @@ from app.errors import ApiError
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
+# What fields that an error may name are called here.
+_NAMES = {"messages": "input", "response_format": "text.format"}
 # Why an answer is incomplete, by its finish_reason.
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 # Codes of a failed response that clients know, and by which they see what another try is good for. OpenAI's
@@ -103,6 +106,7 @@ class ResponseStream:
 
     def render_error(self, error: ApiError) -> bytes:
         """A failure in the middle of a stream."""
+        error = named(error)
         told = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
         event = {"code": error.code, "message": error.message, "param": error.param, "error": told}
         output = self._output
@@ -195,6 +199,11 @@ class WholeResponse:
         assert self._finish is not None
         self._output.finish(_end_of(self._finish))
         return self._response.finished(self._finish, self._output)[1]
+
+
+def named(error: ApiError) -> ApiError:
+    """The same error, its field called as it is in this API."""
+    return replace(error, param=_NAMES[error.param]) if error.param in _NAMES else error
 
 
 def _failure(error: ApiError) -> dict[str, Any]:

@@ -6,8 +6,9 @@ without the number; that of a delta is a template, since most events are such.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
@@ -18,10 +19,10 @@ Status: TypeAlias = Literal["in_progress", "completed", "incomplete"]
 Event: TypeAlias = tuple[str, Mapping[str, Any]]
 
 
-class Item:
+class Item(ABC):
     """One item of the output, as far as it has come. ``place`` is where its events say they belong."""
 
-    prefix: str  # of its id
+    prefix: ClassVar[str]  # of its id
 
     def __init__(self, token: str, index: int) -> None:
         self.index = index
@@ -43,16 +44,16 @@ class Item:
         item = self._fields("in_progress", "")
         return [("response.output_item.added", {"output_index": self.index, "item": item})]
 
+    @abstractmethod
     def delta(self) -> Event | None:
         """The event of more text, but for that; ``None`` if it comes as a whole."""
-        raise NotImplementedError
 
     def closing(self) -> Sequence[Event]:
         """The events with which it ends."""
         return [("response.output_item.done", {"output_index": self.index, "item": self.fields()})]
 
-    def _fields(self, status: Status, text: str) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _fields(self, status: Status, text: str) -> dict[str, Any]: ...
 
 
 class MessageItem(Item):

@@ -94,8 +94,8 @@ class Output:
 
     def cut(self) -> None:
         """The answer has failed: what is open stays as it is."""
-        for item in filter(None, [self._open]):
-            item.status = "incomplete"
+        if self._open is not None:
+            self._open.status = "incomplete"
 
     def finish(self, status: Status) -> Sequence[Change]:
         """The answer is over: what is open is closed. An answer has a message or a call."""

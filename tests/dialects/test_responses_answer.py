@@ -221,7 +221,7 @@ def test_a_failure_half_way_is_told_twice(error: ApiError, code: str) -> None:
         "type": error.type,
         "code": error.code,
         "message": error.message,
-        "param": error.param,
+        "param": "input" if error.param == "messages" else error.param,
     }
     assert failed["response"]["error"] == {"code": code, "message": error.message}
     assert failed["response"]["usage"] is None
