@@ -28,7 +28,12 @@ def checked(url: str) -> str:
 def _has_place(parts: SplitResult) -> bool:
     if parts.scheme == "unix":
         return parts.path.startswith("/") and not parts.hostname
-    return bool(parts.hostname) and parts.port != 0 and bool(_DATABASE.fullmatch(parts.path))
+    return _has_labels(parts.hostname or "") and parts.port != 0 and bool(_DATABASE.fullmatch(parts.path))
+
+
+def _has_labels(name: str) -> bool:
+    """Whether a resolver takes ``name``: where it does not, it raises no ``OSError``."""
+    return ":" in name or all(0 < len(label) < 64 for label in name.removesuffix(".").split("."))
 
 
 def _check_options(parts: SplitResult) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.admin.access import TRIES
+from app.keys import lines
 from tests.conftest import StartGateway
-from tests.gateway import Gateway, eventually, free_port, message_of
+from tests.gateway import KEY, WORDS, Gateway, eventually, free_port, message_of
 from tests.redis_server import RedisServer
 from tests.upstream.bots import PoeServer
-from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
+from tests.upstream.scripted import DONE, Bot, Connection, ScriptedUpstream, answer, respond, text
 from tests.upstream.uploads import UploadServer
 
 pytestmark = pytest.mark.needs("redis-server")
@@ -54,14 +58,85 @@ def ask_all(gateways: list[Gateway], bot: str, count: int, content: object = "he
     return time.monotonic() - began
 
 
+def commands(monitor: Any) -> Iterator[str]:
+    return (str(each["command"]) for each in monitor.listen())
+
+
 def test_queries_are_spaced_over_all_machines(
     upstream: ScriptedUpstream, redis_server: RedisServer, start_gateway: StartGateway
 ) -> None:
     settings = {"REDIS_URL": redis_server.url, "RATE_LIMIT_MS": str(INTERVAL_MS)}
     gateways = [start_gateway(upstream.url, **settings) for _ in range(2)]
-    bot = upstream.bot(answer(text("fine"), DONE))
-    assert ask_all(gateways, bot.name, 8) >= 7 * INTERVAL_MS / 1000
-    assert len(bot.queries) == 8
+    came: list[float] = []
+    bot = upstream.bot([lambda _: came.append(time.monotonic()), *answer(text("fine"), DONE)])
+    ask_all(gateways, bot.name, 8)
+    assert len(came) == 8
+    # None leaves before its turn; the first alone may have come late.
+    interval = INTERVAL_MS / 1000
+    assert all(moment - min(came) > (place - 0.5) * interval for place, moment in enumerate(sorted(came)))
+
+
+def test_the_list_of_bots_is_fetched_once_for_all_machines(
+    redis_server: RedisServer, start_gateway: StartGateway
+) -> None:
+    def pause(_: Connection) -> None:
+        time.sleep(1)
+
+    upstream = ScriptedUpstream()
+    listed = {"object": "list", "data": [{"id": "Only-Bot", "object": "model"}]}
+    upstream.models = Bot("the list of models", [[pause, *respond(200, listed)]])
+
+    def start() -> Gateway:
+        return start_gateway(upstream.url, REDIS_URL=redis_server.url)
+
+    with ThreadPoolExecutor(2) as pool:
+        gateways = [each.result() for each in [pool.submit(start) for _ in range(2)]]
+    gateways.append(start())  # a late one
+    for gateway in gateways * 4:
+        assert [each["id"] for each in gateway.http.get("/v1/models").json()["data"]] == ["Only-Bot"]
+    assert len(upstream.models.queries) == 1
+    upstream.stop()
+
+
+def test_no_key_password_or_text_comes_to_redis(
+    upstream: ScriptedUpstream,
+    uploads: UploadServer,
+    own: RedisServer,
+    tmp_path: Path,
+    start_gateway: StartGateway,
+) -> None:
+    secrets = [KEY, "the-key-at-poe-0123456789", "the-word-of-the-panel", "the-token-of-the-list", WORDS]
+    seen: list[str] = []
+    keys = tmp_path / "keys"
+    keys.write_text(lines.line("alice", KEY))
+    bot = upstream.bot(answer(text(WORDS), DONE))
+    settings = {
+        "REDIS_URL": own.url,
+        "RATE_LIMIT_MS": "1",
+        "POE_FILE_UPLOAD_URL": uploads.url,
+        "POE_API_KEY": secrets[1],
+        "ACCESS_KEYS": str(keys),
+        "ADMIN_PASSWORD": secrets[2],
+    }
+    with own.client.monitor() as monitor, ThreadPoolExecutor(1) as watching:
+        watching.submit(lambda: seen.extend(takewhile(lambda each: each != "ECHO over", commands(monitor))))
+        gateway = start_gateway(upstream.url, **settings)
+        token = {"api_token": secrets[3]}
+        saved = gateway.http.post("/api/admin/config", json=token, auth=("admin", secrets[2]))
+        assert saved.status_code == 200, saved.text
+        for content in (WORDS, picture()):
+            assert message_of(gateway.ask(bot.name, content))["content"] == WORDS
+        assert gateway.http.get("/admin", auth=("admin", f"{secrets[2]}?")).status_code == 401
+        assert gateway.http.get("/admin", auth=("admin", secrets[2])).status_code == 200
+        own.client.echo("over")
+    for kind in ("poe2openai:slots:", "poe2openai:upload:", "poe2openai:once:", "poe2openai:counts:"):
+        assert any(kind in each for each in seen), kind
+    names = [name.decode() for name in own.client.keys()]
+    stored = [own.client.dump(name) or b"" for name in names]
+    for secret in secrets:
+        assert not any(secret in each for each in (*seen, *names))
+        assert not any(secret.encode() in each for each in stored)
+    assert all(name.startswith("poe2openai:") and own.client.pttl(name) > 0 for name in names)
 
 
 def test_an_upload_is_made_once_for_all_machines(

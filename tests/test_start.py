@@ -74,6 +74,7 @@ def test_a_folder_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Pa
         *("hidden", "http://:hidden@localhost", "redis://", "redis://:hidden@", "redis://:hidden@host:port"),
         *("redis://:hidden@host:70000", "redis://:hidden@host:0", "redis://:hidden@host/name"),
         *("redis://:hidden@host/1/2", "redis://:hidden@host?socket_timeout=9", "redis://:hidden@host?db=x"),
+        *("redis://:hidden@a..b", f"redis://:hidden@{'a' * 64}.example", "redis://:hidden@.host"),
         *("redis://:hidden@host?ssl_ca_certs=/x", "redis://:hidden@ho st", "redis://:hid#den@host"),
         *("rediss://:hidden@host?ssl_ca_certs=/not/there", "rediss://:hidden@host?ssl_cert_reqs=maybe"),
         *("unix://", "unix://host/path?password=hidden", "unix:///path?password=hidden&db=-1"),
@@ -91,6 +92,7 @@ def test_addresses_of_redis_that_can_be_used(tmp_path: Path) -> None:
     certificates.write_text("certificates")
     for url in (
         *("redis://localhost", "redis://localhost/", "redis://127.0.0.1:6379/1", "redis://[::1]:6379"),
+        *("redis://redis.example.:6379", f"redis://{'a' * 63}.example"),
         *("redis://:p%40ss@redis:6379/15", "rediss://user:pass@host:1?db=2", "redis://host?db=3"),
         *(f"rediss://host?ssl_ca_certs={certificates}", "rediss://host?ssl_cert_reqs=none"),
         *("unix:///run/redis.sock", "unix:///run/redis.sock?db=1&password=p%40ss"),

@@ -18,7 +18,7 @@ class RedisUploadCache:
     """Entries by key for all who share a Redis, which bounds them: see ``maxmemory`` there.
 
     An entry is forgotten ``ttl`` seconds after it was last used. While Redis cannot be asked, ``local``
-    is what there is.
+    is what there is; what was remembered there counts afterwards, too.
     """
 
     def __init__(self, link: Link, ttl: int, local: UploadCache) -> None:
@@ -28,15 +28,23 @@ class RedisUploadCache:
 
     def get(self, key: str) -> Entry | None:
         try:
-            return self._link.run(lambda: self._entries.get(key))
+            entry = self._link.run(lambda: self._entries.get(key))
         except Unavailable:
             return self._local.get(key)
+        return entry or self._shared_now(key)
 
     def set(self, key: str, entry: Entry) -> None:
         try:
             self._link.run(lambda: self._entries.set(key, entry))
         except Unavailable:
             self._local.set(key, entry)
+
+    def _shared_now(self, key: str) -> Entry | None:
+        """What this machine alone remembers, which from now on all do."""
+        entry = self._local.get(key)
+        if entry is not None:
+            self.set(key, entry)
+        return entry
 
 
 class _Json(RedisSerializer):

@@ -130,6 +130,16 @@ def test_while_redis_is_down_this_machine_remembers(tmp_path: Path, caplog: pyte
     assert len(caplog.records) == 1
 
 
+def test_what_this_machine_remembered_while_redis_was_down_all_know_when_it_is_back(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    local = FileUploadCache(tmp_path / "url_cache", 1024 * 1024, 100, 1, Counters())
+    make(f"redis://127.0.0.1:{free_port()}", local=local).set("key", ENTRY)
+    assert make(redis_server).get("key") is None
+    assert make(redis_server, local=local).get("key") == ENTRY
+    assert make(redis_server).get("key") == ENTRY
+
+
 def test_while_redis_is_up_this_machine_keeps_nothing(redis_server: RedisServer, tmp_path: Path) -> None:
     local = FileUploadCache(tmp_path / "url_cache", 1024 * 1024, 100, 1, Counters())
     make(redis_server, local=local).set("key", ENTRY)

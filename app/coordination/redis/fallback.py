@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from app.coordination.counts import Counts
 from app.coordination.once import Once
@@ -45,7 +46,10 @@ class FallbackOnce:
 
 
 class FallbackCounts:
-    """Counts in ``shared``, or else in ``local``, which then begins by itself."""
+    """Counts in ``shared``, or else in ``local``, which then begins by itself.
+
+    There is room only where both have it: one that takes no counts any more may still be looked at.
+    """
 
     def __init__(self, shared: RedisCounts, local: Counts) -> None:
         self._shared = shared
@@ -58,7 +62,7 @@ class FallbackCounts:
             return self._local.count(key)
 
     def look(self, key: str) -> float:
-        try:
-            return self._shared.look(key)
-        except Unavailable:
-            return self._local.look(key)
+        wait = self._local.look(key)
+        with suppress(Unavailable):
+            wait = max(wait, self._shared.look(key))
+        return wait

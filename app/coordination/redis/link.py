@@ -1,11 +1,13 @@
 """Link: a process's connections to Redis, which may be down at any time.
 
-Nobody waits for it longer than its time-outs, and few as long: after a failure nobody asks for a
-while, then one does for all.
+Nobody waits for it longer than its time-outs, and few as long: after a failure nobody asks until a
+thread, which tries it for all, has found it usable.
 """
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -22,6 +24,13 @@ Result = TypeVar("Result")
 TIMEOUT_SECONDS = 1.0  # each: looking a name up, connecting, sending, waiting for an answer
 _PAUSE_SECONDS = 1.0  # after a failure, until it is tried again
 _WARNING_SECONDS = 60.0
+_REASON_LENGTH = 200  # characters of what it said, which may be no Redis
+# Idle connections that a firewall on the way would forget, or whose other end has lost its power. In seconds.
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+
+# What all else needs: a Redis may answer, and yet be full, a replica, or allow this user too little.
+_TRY = "return redis.call('SET', KEYS[1], '', 'PX', 1000)"
+_TRIED = "poe2openai:try"
 
 
 class Unavailable(Exception):
@@ -40,7 +49,7 @@ class Link:
         self._place = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
         self.client = redis.Redis(connection_pool=_pool(url, parts.scheme))
         self._is_down = False
-        self._next_try = 0.0
+        self._has_warned = False  # of this time that it is down
         self._warned_at = float("-inf")
 
     def run(self, command: Callable[[], Result]) -> Result:
@@ -48,35 +57,66 @@ class Link:
         self._check()
         with self._lines:
             self._check()
-            if self._is_down:
-                self._next_try = time.monotonic() + _PAUSE_SECONDS  # the others need not wait for this
             try:
-                result = command()
-            except redis.ResponseError as error:  # it answers: this command cannot be done
-                self._warn(error)
+                return command()
+            except redis.ResponseError as error:
+                self._see_whether_all_is_refused(error)
                 raise Unavailable from error
             except (redis.RedisError, OSError) as error:
-                self._is_down = True
-                self._next_try = time.monotonic() + _PAUSE_SECONDS
-                self._warn(error)
+                self._fall(error)
                 raise Unavailable from error
-        if self._is_down:
-            self._is_down = False
-            logger.warning("Redis (%s) is back", self._place)
-        return result
 
     def _check(self) -> None:
-        if self._is_down and time.monotonic() < self._next_try:
+        if self._is_down:
             raise Unavailable
+
+    def _see_whether_all_is_refused(self, error: Exception) -> None:
+        """Or only what was just asked for, which others need not pay for."""
+        try:
+            self._try()
+        except (redis.RedisError, OSError) as refusal:
+            self._fall(refusal)
+        else:
+            self._warn(error)
+
+    def _fall(self, error: Exception) -> None:
+        """Have nobody ask any more, and a thread find out when Redis can be used again."""
+        self._warn(error)
+        if not self._is_down:
+            self._is_down = True
+            threading.Thread(target=self._rise, name="redis", daemon=True).start()
+
+    def _rise(self) -> None:
+        while not self._is_usable():
+            pass
+        self._is_down = False
+        if self._has_warned:
+            self._has_warned = False
+            logger.warning("Redis (%s) is back", self._place)
+
+    def _is_usable(self) -> bool:
+        """Try it after a pause, over another connection: those from before may lead to where it was."""
+        self.client.connection_pool.disconnect(inuse_connections=False)
+        time.sleep(_PAUSE_SECONDS)
+        try:
+            self._try()
+        except (redis.RedisError, OSError) as error:
+            self._warn(error)
+            return False
+        return True
+
+    def _try(self) -> None:
+        self.client.eval(_TRY, 1, _TRIED)
 
     def _warn(self, error: Exception) -> None:
         now = time.monotonic()
         if now - self._warned_at >= _WARNING_SECONDS:
             self._warned_at = now
+            self._has_warned = True
             logger.warning(
                 "Redis (%s) cannot be used: %s. Until it can, this machine shares with no other",
                 self._place,
-                str(error).rstrip(".") or type(error).__name__,
+                str(error)[:_REASON_LENGTH].rstrip(".") or type(error).__name__,
             )
 
 
@@ -111,6 +151,10 @@ def _pool(url: str, scheme: str) -> redis.ConnectionPool:
     }
     if scheme != "unix":
         parts = urlsplit(url)
+        options["socket_keepalive"] = True
+        options["socket_keepalive_options"] = {
+            getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)
+        }
         options["names"] = Names(parts.hostname or "", parts.port or 6379)
         options["connection_class"] = _TlsConnection if scheme == "rediss" else _Connection
     return redis.ConnectionPool.from_url(url, **options)
