@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -131,7 +130,7 @@ def test_no_key_password_or_text_comes_to_redis(
         own.client.echo("over")
     for kind in ("poe2openai:slots:", "poe2openai:upload:", "poe2openai:once:", "poe2openai:counts:"):
         assert any(kind in each for each in seen), kind
-    names = [name.decode() for name in own.client.keys()]
+    names = [name.decode() for name in own.client.scan_iter()]
     stored = [own.client.dump(name) or b"" for name in names]
     for secret in secrets:
         assert not any(secret in each for each in (*seen, *names))
