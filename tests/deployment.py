@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import ssl
@@ -16,7 +17,7 @@ import httpx
 import trustme
 
 from tests.conftest import check_log
-from tests.gateway import ROOT, WORDS, Gateway, authorization, eventually, free_port
+from tests.gateway import ROOT, WORDS, Gateway, authorization, eventually, free_port, workers_of
 from tests.programs import find
 from tests.redis_server import RedisServer
 from tests.upstream.scripted import LIMIT
@@ -77,6 +78,10 @@ class Nginx:
         except httpx.TransportError:
             return 0
 
+    def reload(self) -> None:
+        """Have new workers take over; those there are end what they have begun."""
+        self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(LIMIT)
@@ -108,15 +113,7 @@ class Deployment:
             place.chmod(0o755)  # for nginx's workers, too
             self.nginx = Nginx(place, self.ports)
             stack.callback(self.nginx.stop)
-            self.http = stack.enter_context(
-                httpx.Client(
-                    base_url=self.nginx.url,
-                    verify=self.nginx.trust,
-                    trust_env=False,
-                    timeout=LIMIT,
-                    limits=httpx.Limits(max_keepalive_connections=0),
-                )
-            )
+            self.http = stack.enter_context(self.client(httpx.Limits(max_keepalive_connections=0)))
             self._stack = stack.pop_all()
 
     def _start(self, number: int) -> Gateway:
@@ -133,7 +130,35 @@ class Deployment:
         process = self.gateways[number].process
         process.send_signal(signal.SIGTERM)
         assert process.wait(LIMIT) == 0
+        self.start(number)
+
+    def kill(self, number: int) -> None:
+        """End a gateway and its workers as a crash of their machine does."""
+        gateway = self.gateways[number]
+        workers = workers_of(gateway)
+        for process in (gateway.process.pid, *workers):
+            os.kill(process, signal.SIGKILL)
+        gateway.process.wait(LIMIT)
+        eventually(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+    def start(self, number: int) -> None:
         self.gateways[number] = self._start(number)
+
+    def under_way(self, number: int) -> int:
+        """How many completions a gateway is at."""
+        metrics = self.gateways[number].http.get("/metrics", auth=("admin", "secret")).text
+        (value,) = re.findall(r"^poe2openai_completions_in_flight (\S+)$", metrics, re.MULTILINE)
+        return round(float(value))
+
+    def client(self, limits: httpx.Limits | None = None) -> httpx.Client:
+        """A client of nginx, which keeps its connections unless ``limits`` say otherwise."""
+        return httpx.Client(
+            base_url=self.nginx.url,
+            verify=self.nginx.trust,
+            trust_env=False,
+            timeout=LIMIT,
+            limits=limits or httpx.Limits(),
+        )
 
     def ask(self, bot: str, content: object = WORDS, **fields: Any) -> httpx.Response:
         body = {"model": bot, "messages": [{"role": "user", "content": content}], **fields}

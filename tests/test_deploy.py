@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,24 +56,22 @@ def deployment(
     deployment.stop()
 
 
-def pause(_: Connection) -> None:
-    time.sleep(0.05)
+def slow_bot(upstream: ScriptedUpstream, seconds: float = 0.6) -> Bot:
+    """Writes its answer in the course of so many seconds."""
 
+    def pause(_: Connection) -> None:
+        time.sleep(seconds / len(PIECES))
 
-def slow_bot(upstream: ScriptedUpstream) -> Bot:
-    """Writes its answer in the course of more than half a second."""
     return upstream.bot(answer(*(step for piece in PIECES for step in (text(piece), pause)), DONE))
 
 
 class Load:
-    """Clients that ask ``bot`` again and again, streamed and whole, until told to stop."""
+    """Clients that do their ``jobs`` again and again until told to stop."""
 
-    def __init__(self, deployment: Deployment, bot: Bot, clients: int = 8) -> None:
-        self._deployment = deployment
-        self._bot = bot
+    def __init__(self, jobs: Sequence[Callable[[], None]]) -> None:
         self._stopped = threading.Event()
-        self._pool = ThreadPoolExecutor(clients)
-        self._counts = [self._pool.submit(self._go_on, number % 2 == 0) for number in range(clients)]
+        self._pool = ThreadPoolExecutor(len(jobs))
+        self._counts = [self._pool.submit(self._go_on, job) for job in jobs]
 
     def __enter__(self) -> Self:
         return self
@@ -80,19 +80,40 @@ class Load:
         self._stopped.set()
         self._pool.shutdown()
 
-    def answers(self) -> int:
-        """Stop; how many whole answers there were. Raises what was wrong with another."""
+    def answers(self) -> list[int]:
+        """Stop; how often each job was done. Raises what was wrong with one."""
         self._stopped.set()
-        return sum(each.result() for each in self._counts)
+        return [each.result() for each in self._counts]
 
-    def _go_on(self, is_streamed: bool) -> int:
+    def _go_on(self, job: Callable[[], None]) -> int:
         count = 0
         while not self._stopped.is_set():
-            response = self._deployment.ask(self._bot.name, stream=is_streamed)
-            assert response.status_code == 200, response.text
-            assert _content(response, is_streamed) == "".join(PIECES)
+            job()
             count += 1
         return count
+
+
+def asking(deployment: Deployment, bot: Bot, clients: int = 8) -> list[Callable[[], None]]:
+    """Clients that ask ``bot``, half of them for streams."""
+    return [partial(_ask, deployment.http, bot, number % 2 == 0) for number in range(clients)]
+
+
+def _ask(client: httpx.Client, bot: Bot, is_streamed: bool, content: str = WORDS) -> None:
+    """An answer that is whole. The request is sent in the course of as many pauses as it has pieces."""
+    body = {"model": bot.name, "messages": [{"role": "user", "content": content}], "stream": is_streamed}
+    encoded = json.dumps(body).encode()
+    headers = authorization() | {"Content-Length": str(len(encoded)), "Content-Type": "application/json"}
+    response = client.post("/v1/chat/completions", content=_slowly(encoded), headers=headers)
+    assert response.status_code == 200, response.text
+    assert _content(response, is_streamed) == "".join(PIECES)
+
+
+def _slowly(body: bytes) -> Iterator[bytes]:
+    size = 64 * 1024
+    for begin in range(0, len(body), size):
+        yield body[begin : begin + size]
+        if len(body) > size:
+            time.sleep(0.05)
 
 
 def _content(response: httpx.Response, is_streamed: bool) -> str:
@@ -154,10 +175,14 @@ def test_a_gateway_knows_its_client_through_nginx(deployment: Deployment) -> Non
     with httpx.Client(base_url=deployment.nginx.url, transport=transport) as client:
         forged = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Prefix": "/forged"}
         response = client.get("/v1/models/none", headers=authorization() | forged)
-    logs = "".join(gateway.log.read_text() for gateway in deployment.gateways)
-    (line,) = [line for line in logs.splitlines() if response.headers["x-request-id"] in line]
-    assert "127.0.0.77" in line
-    assert "192.0.2.1" not in line
+    id = response.headers["x-request-id"]
+
+    def line() -> str:  # which is written after the answer
+        logs = "".join(gateway.log.read_text() for gateway in deployment.gateways)
+        return next((line for line in logs.splitlines() if id in line), "")
+
+    assert "127.0.0.77" in eventually(line)
+    assert "192.0.2.1" not in line()
 
 
 @with_servers
@@ -213,12 +238,95 @@ def test_an_upload_is_made_once_for_both_gateways_and_known_to_both(
 def test_a_rolling_restart_under_load_cuts_no_answer(
     deployment: Deployment, upstream: ScriptedUpstream
 ) -> None:
-    with Load(deployment, slow_bot(upstream)) as load:
+    with Load(asking(deployment, slow_bot(upstream))) as load:
         for number in range(2):
             eventually(_serves(deployment, number))
             deployment.restart(number)
         eventually(_serves(deployment, 1))
-        assert load.answers() > 20
+        assert sum(load.answers()) > 20
+
+
+@with_servers
+def test_a_rolling_restart_cuts_no_long_stream_no_kept_connection_and_no_upload(
+    deployment: Deployment, upstream: ScriptedUpstream
+) -> None:
+    short, long = slow_bot(upstream), slow_bot(upstream, seconds=5)
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(deployment.client()) for _ in range(4)]
+        load = stack.enter_context(
+            Load(
+                [
+                    *(
+                        partial(_ask, deployment.http, long, is_streamed)
+                        for is_streamed in (True, True, False)
+                    ),
+                    *(partial(_ask, client, short, number % 2 == 0) for number, client in enumerate(kept)),
+                    *(partial(_ask, deployment.http, short, True, "x" * 2_000_000) for _ in range(2)),
+                ]
+            )
+        )
+        for number in range(2):
+            eventually(_serves(deployment, number))
+            deployment.restart(number)
+        eventually(_serves(deployment, 1))
+        assert min(load.answers()) > 1
+
+
+@with_servers
+def test_a_reload_of_nginx_cuts_no_answer(deployment: Deployment, upstream: ScriptedUpstream) -> None:
+    short, long = slow_bot(upstream), slow_bot(upstream, seconds=3)
+    with Load([*asking(deployment, short, 4), *asking(deployment, long, 4)]) as load:
+        for _ in range(3):
+            before = len(short.queries)
+            deployment.nginx.reload()
+            eventually(lambda before=before: len(short.queries) > before + 8)
+        assert min(load.answers()) > 0
+
+
+@with_servers
+def test_who_was_served_by_a_gateway_that_was_killed_can_see_it_and_nobody_else(
+    deployment: Deployment, upstream: ScriptedUpstream
+) -> None:
+    gate = threading.Event()
+    begun = upstream.bot(answer(text("first "), gate, text("last"), DONE))
+    waiting = upstream.bot([gate, *answer(text("fine"), DONE)])
+    with ThreadPoolExecutor(8) as pool, contextlib.ExitStack() as stack:
+        stack.callback(gate.set)
+        streams = [pool.submit(_seen, deployment, begun.name) for _ in range(4)]
+        wholes = [pool.submit(deployment.ask, waiting.name) for _ in range(4)]
+        begun.wait_for_query(4)
+        waiting.wait_for_query(4)
+        eventually(lambda: sum(map(deployment.under_way, range(2))) == 8)
+        own = deployment.under_way(0)
+        deployment.kill(0)
+        fine = upstream.bot(answer(text("fine"), DONE))
+        for _ in range(8):
+            assert message_of(deployment.ask(fine.name))["content"] == "fine"
+        gate.set()
+        cut = [each.result() for each in streams]
+        answers = [each.result() for each in wholes]
+    deployment.start(0)
+    ends = [content for content in cut if content.endswith("[DONE]")]
+    refused = [each.json()["error"]["type"] for each in answers if each.status_code == 502]
+    assert len(cut) - len(ends) + len(refused) == own
+    assert set(refused) <= {"overloaded_error"}
+    assert all(each.status_code in (200, 502) for each in answers)
+    assert len(begun.queries) == len(waiting.queries) == 4  # none was asked twice
+
+
+def _seen(deployment: Deployment, bot: str) -> str:
+    """What a client gets of a stream, whether or not it is cut."""
+    body = {"model": bot, "messages": [{"role": "user", "content": WORDS}], "stream": True}
+    received = ""
+    with (
+        contextlib.suppress(httpx.RemoteProtocolError),
+        deployment.http.stream(
+            "POST", "/v1/chat/completions", json=body, headers=authorization()
+        ) as response,
+    ):
+        for piece in response.iter_text():
+            received += piece
+    return received.strip()
 
 
 def _serves(deployment: Deployment, number: int) -> Callable[[], bool]:
@@ -237,7 +345,7 @@ def test_a_redis_that_is_killed_and_started_under_load_loses_no_answer(
         before = len(bot.queries)
         eventually(lambda: len(bot.queries) > before + 16)
 
-    with Load(deployment, bot) as load:
+    with Load(asking(deployment, bot)) as load:
         some_more()
         deployment.redis.kill()
         some_more()
@@ -248,7 +356,7 @@ def test_a_redis_that_is_killed_and_started_under_load_loses_no_answer(
         some_more()
         deployment.redis.thaw()
         some_more()
-        assert load.answers() > 64
+        assert sum(load.answers()) > 64
 
 
 # The files.
