@@ -234,7 +234,7 @@ class Settings:
         "ACCESS_KEYS",
         "",
         Kind(lambda text: Path(text) if text else None, "the path of a file of keys"),
-        "File of the gateway's own keys, each a line as `python -m app.keys NAME` writes it. "
+        "File of the gateway's own keys, each a line as `python -m app.keys NAME FILE` writes it. "
         "Goes with POE_API_KEY.",
     )
     metrics_token: str = _setting(
@@ -464,7 +464,7 @@ def _check_keys(poe_key: str, path: Path | None) -> None:
     if poe_key and not path:
         raise SettingsError(
             "POE_API_KEY cannot be used without ACCESS_KEYS: anyone at the port could spend its points. "
-            "Set ACCESS_KEYS to a file of keys (python -m app.keys NAME >> FILE), or leave POE_API_KEY away "
+            "Set ACCESS_KEYS to a file of keys (python -m app.keys NAME FILE), or leave POE_API_KEY away "
             "and have clients send their own"
         )
     if path and not poe_key:

@@ -110,8 +110,8 @@ def _ask(client: httpx.Client, bot: Bot, is_streamed: bool, content: str = WORDS
 
 def _slowly(body: bytes) -> Iterator[bytes]:
     size = 64 * 1024
-    for begin in range(0, len(body), size):
-        yield body[begin : begin + size]
+    for place in range(0, len(body), size):
+        yield body[place : place + size]
         if len(body) > size:
             time.sleep(0.05)
 

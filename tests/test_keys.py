@@ -176,11 +176,24 @@ def test_the_command_makes_a_key_and_its_line(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(made.stdout)
     assert KeyFile(path).name_of(key) == "alice-laptop"
-    for wrong in ((), ("a b",), ("",), ("-x",), ("a", "b")):
+    for content in (None, "", "# who may\n", keys.line("bob", BOB)):  # the last without an end of its line
+        path.unlink()
+        if content is not None:
+            path.write_content(content)
+            path.chmod(0o640)
+        added = make("alice", str(path))
+        assert (added.returncode, added.stdout) == (0, "")
+        (key,) = re.findall(r"^sk-poe2openai-\S{43}$", added.stderr, re.MULTILINE)
+        assert KeyFile(path).name_of(key) == "alice"
+        assert path.stat().st_mode & 0o777 == (0o600 if content is None else 0o640)
+    assert KeyFile(path).name_of(BOB) == "bob"
+    before = path.read_text()
+    for wrong in ((), ("a b",), ("",), ("-x",), ("a b", str(path)), ("a", str(tmp_path)), ("a", "b", "c")):
         refused = make(*wrong)
         assert refused.returncode != 0
         assert refused.stdout == ""
         assert len(refused.stderr.splitlines()) == 1
+    assert path.read_text() == before
 
 
 def test_two_keys_of_one_name_are_a_change_of_keys_under_way(tmp_path: Path) -> None:

@@ -1,23 +1,41 @@
-"""``python -m app.keys NAME >> FILE``: make a key."""
+"""``python -m app.keys NAME FILE``: make a key."""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from app.keys.lines import KeysError, generate, line
 
 
 def main() -> None:
-    """``python -m app.keys NAME``: the line on standard output, the key, this once, on standard error."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m app.keys NAME >> FILE")
+    """Make a key for NAME: its line goes to the end of FILE, or to standard output; the key to standard error."""
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python -m app.keys NAME FILE")
+    name, *files = sys.argv[1:]
     key = generate()
     try:
-        written = line(sys.argv[1], key)
+        written = line(name, key)
+        for path in files:
+            _append(Path(path), written)
     except KeysError as error:
         sys.exit(f"poe2openai: {error}")
-    sys.stdout.write(f"{written}\n")
-    sys.stderr.write(f"The key of {sys.argv[1]}, which is shown only now:\n{key}\n")
+    except OSError as error:
+        sys.exit(f"poe2openai: {error.filename} cannot be written: {error.strerror}")
+    if not files:
+        sys.stdout.write(f"{written}\n")
+    sys.stderr.write(f"The key of {name}, which is shown only now:\n{key}\n")
+
+
+def _append(path: Path, written: str) -> None:
+    """Write a line at the file's end, in one go; a file that is new is its owner's alone."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        ends = file.read(1) in (b"", b"\n")
+        file.write(f"{'' if ends else chr(10)}{written}\n".encode())
 
 
 if __name__ == "__main__":
