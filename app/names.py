@@ -14,6 +14,14 @@ _FRESH_SECONDS = 5.0  # so long others join a look-up that is under way: libc as
 _AT_ONCE = 2  # look-ups of a name; each holds one of the few threads of a process that can
 
 
+def is_name(text: str) -> bool:
+    """Whether a resolver can be asked for ``text``: no label is empty, or too long."""
+    try:
+        return bool(text.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 class _LookUp:
     """One question to the resolver, in a thread, and what came of it."""
 

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from app.names import is_name
+
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _OPTIONS = {
     "redis": {"db"},
@@ -28,12 +30,7 @@ def checked(url: str) -> str:
 def _has_place(parts: SplitResult) -> bool:
     if parts.scheme == "unix":
         return parts.path.startswith("/") and not parts.hostname
-    return _has_labels(parts.hostname or "") and parts.port != 0 and bool(_DATABASE.fullmatch(parts.path))
-
-
-def _has_labels(name: str) -> bool:
-    """Whether a resolver takes ``name``: where it does not, it raises no ``OSError``."""
-    return ":" in name or all(0 < len(label) < 64 for label in name.removesuffix(".").split("."))
+    return is_name(parts.hostname or "") and parts.port != 0 and bool(_DATABASE.fullmatch(parts.path))
 
 
 def _check_options(parts: SplitResult) -> None:

@@ -22,6 +22,7 @@ from app.cores import usable_cores
 from app.keys import file as key_file
 from app.keys.lines import KeysError
 from app.logs import masked
+from app.names import is_name
 
 _USER = re.compile(r"(?<=//)[^/@]*@")
 DEFAULT_ADMIN_PASSWORD = "123456"  # noqa: S105 - the published default, warned about at the start
@@ -109,15 +110,7 @@ def _is_http_url(text: str) -> bool:
     _ = parts.port  # raises ValueError for a port that is no number
     usable = parts.scheme in ("http", "https") and not parts.query
     is_plain = parts.username is None and not parts.fragment and text.isascii() and text.isprintable()
-    return bool(usable) and is_plain and " " not in text and parts.port != 0 and _is_host_name(parts.hostname)
-
-
-def _is_host_name(name: str | None) -> bool:
-    """Whether a resolver can be asked for it: no label is empty, or too long."""
-    try:
-        return bool((name or "").encode("idna"))
-    except UnicodeError:
-        return False
+    return bool(usable) and is_plain and " " not in text and parts.port != 0 and is_name(parts.hostname or "")
 
 
 _HTTP_URL = "an http:// or https:// address without user, query or fragment"

@@ -179,7 +179,7 @@ def test_the_command_makes_a_key_and_its_line(tmp_path: Path) -> None:
     for content in (None, "", "# who may\n", keys.line("bob", BOB)):  # the last without an end of its line
         path.unlink()
         if content is not None:
-            path.write_content(content)
+            path.write_text(content)
             path.chmod(0o640)
         added = make("alice", str(path))
         assert (added.returncode, added.stdout) == (0, "")

@@ -10,7 +10,7 @@ from app.keys.lines import KeysError, generate, line
 
 
 def main() -> None:
-    """Make a key for NAME: its line goes to the end of FILE, or to standard output; the key to standard error."""
+    """Make a key for NAME. Its line goes to the end of FILE (or standard output), it to standard error."""
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: python -m app.keys NAME FILE")
     name, *files = sys.argv[1:]
