@@ -154,4 +154,5 @@ def post_worker_init(worker: Worker) -> None:
     """Count apart; have models.yaml and the list of bots at hand before the first request needs them."""
     worker.wsgi.extensions["counters"].take_row(worker.age)
     worker.wsgi.extensions["metrics"].take_number(worker.number)
-    worker.wsgi.extensions["catalog"].prepare()
+    for prepare in worker.wsgi.extensions["prepares"]:
+        prepare()

@@ -92,6 +92,7 @@ def create_app(settings: Settings) -> Flask:
         "lifecycle": lifecycle,
         "metrics": metrics,
         "listing": listing,
+        "prepares": [each.prepare for each in (catalog, keys) if each],
         "looks": [each.look for each in (catalog, keys, metrics) if each],
         "settings": settings,
         "store": store,

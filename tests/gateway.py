@@ -70,12 +70,12 @@ class Gateway:
         limits = httpx.Limits(max_keepalive_connections=0)
         self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=LIMIT, limits=limits)
         try:
-            eventually(self._is_up)
+            eventually(self.is_up)
         except BaseException:
             self.stop()
             raise
 
-    def _is_up(self) -> bool:
+    def is_up(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         with contextlib.suppress(httpx.TransportError):
             return self.http.get("/healthz").status_code == 200
@@ -107,6 +107,15 @@ def workers_of(gateway: Gateway) -> list[int]:
     """The process ids of the workers, oldest first; the dead do not count."""
     pids = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
     return sorted(pid for pid in map(int, pids) if _is_alive(pid))
+
+
+def replace_workers(gateway: Gateway) -> None:
+    """Kill all workers and wait for others in their place."""
+    before = set(workers_of(gateway))
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+    eventually(lambda: len(set(workers_of(gateway)) - before) == gateway.workers)
+    eventually(gateway.is_up)
 
 
 def _is_alive(pid: int) -> bool:

@@ -17,7 +17,7 @@ from app.keys import lines as keys
 from app.keys.file import KeyFile
 from app.keys.lines import KeysError
 from app.settings import Settings, SettingsError
-from tests.gateway import KEY, ROOT, WORDS, Gateway, environment, eventually, message_of
+from tests.gateway import KEY, ROOT, WORDS, Gateway, environment, eventually, message_of, replace_workers
 from tests.upstream.scripted import DONE, LIMIT, ScriptedUpstream, answer, respond, text
 
 POE_KEY = "the-key-of-the-server-at-poe-0123456789"
@@ -110,6 +110,19 @@ def test_keys_come_and_go_without_a_restart(team: Team) -> None:
     team.path.write_text("")
     time.sleep(LIVE_SECONDS)
     assert team.statuses(BOB) == {401}
+
+
+def test_a_key_that_was_taken_back_stays_so_for_workers_that_come_while_the_file_is_broken(
+    team: Team,
+) -> None:
+    team.path.write_text(keys.line("bob", BOB))
+    time.sleep(LIVE_SECONDS)
+    assert team.statuses(ALICE) == {401}
+    team.path.write_text("broken")
+    time.sleep(LIVE_SECONDS)
+    replace_workers(team.gateway)
+    assert team.statuses(BOB) == {200}
+    assert team.statuses(ALICE) == {401}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.gateway import Gateway, eventually, message_of
+from tests.gateway import Gateway, eventually, message_of, replace_workers
 from tests.models.test_config import RUST
 from tests.models.test_store import BROKEN
 from tests.upstream.bots import PoeServer
@@ -237,6 +237,20 @@ def test_the_service_starts_with_a_broken_file(setting: Setting) -> None:
     assert gateway.log.read_text().count("is not used") == 1
     setting.path.write_text("models: {o3: {mapping: think}}\n")
     holds_soon(lambda: "think" in listed(gateway))
+
+
+def test_workers_that_come_while_the_file_is_broken_know_what_was_good_last(setting: Setting) -> None:
+    def is_second() -> bool:
+        names = listed(gateway)
+        return "second" in names and "first" not in names
+
+    gateway = setting.gateway("models: {o3: {mapping: first}}\n")
+    setting.path.write_text("models: {o3: {mapping: second}}\n")
+    holds_soon(is_second)
+    setting.path.write_text("models: [")
+    time.sleep(LIVE_SECONDS)
+    replace_workers(gateway)
+    assert is_everywhere(is_second)
 
 
 def test_names_that_are_claimed_twice_are_told_once(setting: Setting) -> None:

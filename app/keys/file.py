@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from app import files
+from app.bequest import Bequest
 from app.keys.lines import Keys, KeysError, decode
 from app.logs import News, logger
 
@@ -25,6 +26,7 @@ class KeyFile:
     """The keys in the file at ``path``, as they are there now.
 
     What cannot be used leaves in force what was there before. Raises ``KeysError`` if that is nothing.
+    A process that is forked later begins with ``prepare``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +36,14 @@ class KeyFile:
         self._seen: bytes | str = self._content
         self._looks_at = 0.0
         self._news = News()
+        self._bequest = Bequest()
         self._warn_of_mode()
+
+    def prepare(self) -> None:
+        """Know what the processes that were forked before have found last."""
+        content = self._bequest.find()
+        if content is not None:
+            self._content, self._keys = content, decode(content)
 
     def name_of(self, key: str) -> str | None:
         """The name of ``key``, ``None`` if it is none of these; takes as long either way."""
@@ -68,6 +77,7 @@ class KeyFile:
                 logger.warning("%s is not used, the keys from before stay in force: %s", self._path, error)
             return
         self._content = seen
+        self._bequest.leave(seen)
         if self._news.is_news(hashlib.sha256(seen).hexdigest()):
             logger.info("%s has changed: %d keys", self._path, len(self._keys))
             self._warn_of_mode()

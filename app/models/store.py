@@ -20,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app import errors, files
+from app.bequest import Bequest
 from app.coordination.locks import locked
 from app.errors import ApiError, invalid_request, not_found
 from app.logs import News, fault, logger
@@ -102,6 +103,7 @@ class Store:
         self._unsettled_since: float | None = None
         self._is_looking = False
         self._news = News()
+        self._bequest = Bequest()
 
     def current(self) -> State:
         """What is in force. Never raises; looks at the disk now and then."""
@@ -220,6 +222,7 @@ class Store:
 
     def _made_of(self, content: bytes | OSError) -> State:
         if isinstance(content, FileNotFoundError):
+            self._bequest.leave(b"")
             return State()
         if isinstance(content, OSError):
             reason = content.strerror or type(content).__name__
@@ -234,12 +237,22 @@ class Store:
             return self._broken(tag, error)
         except Exception as error:  # noqa: BLE001 - whatever a text makes of its readers, the service goes on
             return self._broken(tag, ConfigError(f"It cannot be read: {fault(error)}."))
+        self._bequest.leave(content)
         return State(config=config, fields=fields, text=text, version=tag, exists=True)
 
     def _broken(self, tag: str, error: ConfigError) -> State:
         if self._state.version != tag and self._news.is_news(tag):
             logger.warning("%s is not used, what was there before stays in force: %s", self.path, error)
-        return replace(self._state, version=tag, exists=True, error=error)
+        return replace(self._last_good(), version=tag, exists=True, error=error)
+
+    def _last_good(self) -> State:
+        """What any of the processes has found last: this one may have come, or looked, too late for it."""
+        content = self._bequest.find()
+        if content is None:
+            return self._state
+        text = _decoded(content)
+        fields, config = configs.read(text, Turns().give)
+        return State(config=config, fields=fields, text=text)
 
     # Saving.
 
