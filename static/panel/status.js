@@ -17,7 +17,7 @@ export function Status({ state: { server, file } }) {
       <${FileCard} file=${server.file} />
       <${CacheCard} cache=${server.cache} />
       ${server.settings && html`<${Card} title=${t("status.settings")} isWide rows=${Object.entries(server.settings).map(([name, content]) =>
-        [html`<code>${name.toUpperCase()}</code>`, String(content)])} />`}
+        [html`<code>${name.toUpperCase()}</code>`, String(content ?? "")])} />`}
     </div>
   `;
 }
