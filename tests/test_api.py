@@ -52,7 +52,7 @@ def told(response: httpx.Response, status: int, code: str | None = None) -> dict
 
 # Paths.
 
-RIGHT = ("/v1/chat/completions", "/chat/completions", "/v1/models", "/models")
+RIGHT = ("/v1/chat/completions", "/chat/completions", "/v1/responses", "/v1/models", "/models")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,7 @@ def test_the_root_says_what_this_is(gateway: Gateway, path: str) -> None:
     ("path", "nearest"),
     [
         ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/responses", "/v1/responses"),
         ("/v1/chat/completions/chat/completions", "/chat/completions"),
         ("/v1/chat/completion", "/v1/chat/completions"),
         ("/v2/chat/completions", "/chat/completions"),
@@ -136,6 +137,16 @@ def test_who_asks_for_an_api_that_is_not_here_is_told_what_to_do(
     assert advice in error["message"]
     assert f"{gateway.url}/v1." in error["message"]
     assert "Did you mean" not in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_who_gives_anthropics_client_the_base_url_of_openais_is_told_the_right_one(
+    gateway: Gateway, path: str
+) -> None:
+    response = gateway.http.post(f"/v1{path}", json={}, headers={"x-api-key": KEY})
+    assert (response.status_code, response.json()["type"]) == (404, "error")
+    told = f"Did you mean {path}? The base URL for Anthropic clients is {gateway.url}."
+    assert response.json()["error"]["message"].endswith(told)
 
 
 @pytest.mark.parametrize("path", ["/v1/messages/batches", "/v1/messages/batches/msgbatch_1/results"])

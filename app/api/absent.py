@@ -10,7 +10,6 @@ from werkzeug.exceptions import NotFound
 
 from app.api.requests import PANEL_PREFIXES, render_error
 from app.dialects import absent
-from app.errors import not_found
 from app.logs import word
 
 _ROOTS = ("/", "/v1")  # with these all begin
@@ -22,13 +21,13 @@ def install(app: Flask) -> None:
 
 
 def _answer(app: Flask, _error: NotFound) -> Response:
-    base_url = f"{request.url_root}v1"
-    absence = absent.find(request.path, base_url) or absent.Absence(not_found(_hint(app, base_url)))
+    path, root = request.path, request.url_root.rstrip("/")
+    absence = absent.find(path, root) or absent.mistaken(word(path), _meant(app), root)
     return render_error(absence.error, absence.render)
 
 
-def _hint(app: Flask, base_url: str) -> str:
-    """Names the path that was probably meant: one that the wrong one begins or ends with, or is like."""
+def _meant(app: Flask) -> str | None:
+    """The path that was probably meant: one that the wrong one begins or ends with, or is like."""
     rules = {rule.rule for rule in app.url_map.iter_rules()}
     known = sorted(
         (rule for rule in rules if "<" not in rule and not rule.startswith(PANEL_PREFIXES)), key=len
@@ -36,5 +35,4 @@ def _hint(app: Flask, base_url: str) -> str:
     path = request.path.rstrip("/") or "/"
     within = [each for each in known if each not in _ROOTS and (path.startswith(each) or path.endswith(each))]
     nearest = within[-1:] or difflib.get_close_matches(path, known, 1, 0.7)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    return f"There is no {word(request.path)} here.{hint} The base URL for OpenAI clients is {base_url}."
+    return nearest[0] if nearest else None

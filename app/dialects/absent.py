@@ -18,6 +18,10 @@ class Absence(Struct, frozen=True):
     render: Callable[[ApiError], bytes] | None = None
 
 
+# What is here. Before it stands a wrong base URL.
+_MESSAGES = ("/messages", "/messages/count_tokens")
+_PRESENT = ("/chat/completions", "/responses", *_MESSAGES)
+
 _CHAT = "POST /v1/chat/completions"
 _BATCHES = (
     "There are no batches here: POST /v1/messages answers a message at once, and POST "
@@ -48,15 +52,16 @@ _OLLAMA = frozenset(
 )
 
 
-def find(path: str, base_url: str) -> Absence | None:
-    """The API of ``path``, if it is one that is known and not here; ``base_url`` is named to its callers."""
-    segments = path.strip("/").split("/")
-    if path.rstrip("/") in _OLLAMA:
+def find(path: str, root: str) -> Absence | None:
+    """The API of ``path``, if it is one that is known and not here. ``root`` is the URL of this gateway."""
+    path, base_url = path.rstrip("/"), f"{root}/v1"
+    if path in _OLLAMA:
         advice = "choose OpenAI, or what is compatible with it, as the provider"
         return Absence(_error("Ollama", advice, base_url), _render_ollama)
+    segments = path.strip("/").split("/")
     if segments[0].startswith(("v1beta", "v1alpha")):
         return Absence(_error("Gemini", "this is an API like OpenAI's", base_url), _render_gemini)
-    if "chat" in segments:
+    if path.endswith(_PRESENT) or "chat" in segments:
         return None
     for segment in segments:
         if segment == "messages":
@@ -64,6 +69,16 @@ def find(path: str, base_url: str) -> Absence | None:
         if segment in _OPENAI:
             return Absence(_error(*_OPENAI[segment], base_url))
     return None
+
+
+def mistaken(path: str, meant: str | None, root: str) -> Absence:
+    """Of any other path. ``meant`` is the one that was probably meant, if there is one like it."""
+    hint = f" Did you mean {meant}?" if meant else ""
+    told = f"There is no {path} here.{hint}"
+    if meant and meant.endswith(_MESSAGES):
+        error = not_found(f"{told} The base URL for Anthropic clients is {root}.")
+        return Absence(error, messages_answer.render_error)
+    return Absence(not_found(f"{told} The base URL for OpenAI clients is {root}/v1."))
 
 
 def _error(api: str, advice: str, base_url: str) -> ApiError:
