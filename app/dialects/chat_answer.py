@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import msgspec
@@ -19,22 +18,11 @@ from app.answer.deltas import (
     ToolCallStart,
     Usage,
 )
+from app.answer.whole import Call, WholeAnswer
 from app.errors import ApiError
 
 REASONING_FIELDS = ("reasoning_content",)  # unless others are asked for
 _CALLED = "tool_calls"  # the finish_reason of an answer that calls tools
-
-
-@dataclass
-class _Call:
-    """A call of a whole answer, as far as it has come."""
-
-    id: str
-    name: str
-    arguments: list[str] = field(default_factory=list)
-
-    def function(self) -> dict[str, str]:
-        return {"name": self.name, "arguments": "".join(self.arguments) or "{}"}
 
 
 class _ToolCalls:
@@ -55,9 +43,9 @@ class _ToolCalls:
         arguments = msgspec.json.encode(piece.arguments)
         return b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]' % (piece.index, arguments)
 
-    def whole(self, calls: Sequence[_Call]) -> dict[str, Any]:
+    def whole(self, calls: Sequence[Call]) -> dict[str, Any]:
         return {
-            "tool_calls": [{"id": call.id, "type": "function", "function": call.function()} for call in calls]
+            "tool_calls": [{"id": call.id, "type": "function", "function": _function(call)} for call in calls]
         }
 
 
@@ -80,8 +68,12 @@ class _FunctionCall:
             return b""
         return b'{"function_call":{"arguments":%b}' % msgspec.json.encode(piece.arguments)
 
-    def whole(self, calls: Sequence[_Call]) -> dict[str, Any]:
-        return {"function_call": calls[0].function()}
+    def whole(self, calls: Sequence[Call]) -> dict[str, Any]:
+        return {"function_call": _function(calls[0])}
+
+
+def _function(call: Call) -> dict[str, str]:
+    return {"name": call.name, "arguments": call.arguments}
 
 
 def _form(*, as_functions: bool) -> _ToolCalls | _FunctionCall:
@@ -196,7 +188,7 @@ def render_error(error: ApiError) -> bytes:
     return msgspec.json.encode({"error": fields})
 
 
-class ChatCompletion:
+class ChatCompletion(WholeAnswer):
     """Collects deltas and renders them as one ``chat.completion``. Its options are those of a stream."""
 
     def __init__(
@@ -208,6 +200,7 @@ class ChatCompletion:
         as_functions: bool = False,
         reasoning_fields: Sequence[str] = REASONING_FIELDS,
     ) -> None:
+        super().__init__()
         self._reasoning_fields = reasoning_fields
         self._form = _form(as_functions=as_functions)
         self._head = {
@@ -216,55 +209,27 @@ class ChatCompletion:
             "created": created,
             "model": model,
         }
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._calls: dict[int, _Call] = {}
-        self._finish: Finish | None = None
-
-    def add(self, deltas: Sequence[Delta]) -> None:
-        """Take a batch. Raises the ``ApiError`` of a ``Failure``."""
-        for delta in deltas:
-            match delta:
-                case Text(text):
-                    self._text.append(text)
-                case Reasoning(text):
-                    self._reasoning.append(text)
-                case Restart():
-                    self._text.clear()
-                    self._reasoning.clear()
-                case ToolCallStart(index, id, name):
-                    self._calls[index] = _Call(id, name)
-                case ToolCallArguments(index, arguments):
-                    self._calls[index].arguments.append(arguments)
-                case Finish():
-                    self._finish = delta
-                case Failure(error):
-                    raise error
-                case _:
-                    assert_never(delta)
-
-    @property
-    def is_over(self) -> bool:
-        return self._finish is not None
 
     def render(self) -> bytes:
         """The body, once the completion is over."""
-        assert self._finish is not None
-        text, reason = "".join(self._text), self._finish.reason
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
-        if self._reasoning:
-            message |= dict.fromkeys(self._reasoning_fields, "".join(self._reasoning))
-        if self._calls:
-            message |= {"content": text or None} | self._form.whole(list(self._calls.values()))
-        if reason == _CALLED:
-            reason = self._form.finish_reason
+        assert self.finish is not None
+        reason = self._form.finish_reason if self.finish.reason == _CALLED else self.finish.reason
         choice = {
             "index": 0,
-            "message": message,
+            "message": self._message(),
             "logprobs": None,
             "finish_reason": reason,
         }
-        return msgspec.json.encode(self._head | {"choices": [choice], "usage": _usage(self._finish.usage)})
+        return msgspec.json.encode(self._head | {"choices": [choice], "usage": _usage(self.finish.usage)})
+
+    def _message(self) -> dict[str, Any]:
+        text, reasoning = self.text, self.reasoning
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if reasoning:
+            message |= dict.fromkeys(self._reasoning_fields, reasoning)
+        if self.calls:
+            message |= {"content": text or None} | self._form.whole(self.calls)
+        return message
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

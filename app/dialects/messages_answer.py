@@ -6,7 +6,6 @@ https://docs.claude.com/en/docs/build-with-claude/streaming, https://docs.claude
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import msgspec
@@ -22,6 +21,7 @@ from app.answer.deltas import (
     ToolCallStart,
     Usage,
 )
+from app.answer.whole import Call, WholeAnswer
 from app.errors import ApiError
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -69,7 +69,7 @@ class MessageStream:
         self._index = -1  # of the last block
         self._open: type[Text | Reasoning] | int | None = None  # what the open block holds; an int: that call
         self._piece = b""  # with which a piece of the open block begins
-        self._waiting: dict[int, _Call] = {}
+        self._waiting: dict[int, Call] = {}
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """The events for a batch."""
@@ -108,12 +108,12 @@ class MessageStream:
                     self._say(Text, "\n\n", events)
             case ToolCallStart(index, id, name):
                 if isinstance(self._open, int):
-                    self._waiting[index] = _Call(id, name)
+                    self._waiting[index] = Call(id, name)
                 else:
                     self._begin(index, _tool_use(id, name, {}), "input_json_delta", "partial_json", events)
             case ToolCallArguments(index, arguments):
                 if index in self._waiting:
-                    self._waiting[index].arguments.append(arguments)
+                    self._waiting[index].pieces.append(arguments)
                 else:
                     events += (self._piece, _encode(arguments), _END_OF_PIECE)
             case Finish():
@@ -157,7 +157,7 @@ class MessageStream:
     def _finish(self, finish: Finish, events: list[bytes]) -> None:
         for index, call in self._waiting.items():
             self._begin(index, _tool_use(call.id, call.name, {}), "input_json_delta", "partial_json", events)
-            events += (self._piece, _encode("".join(call.arguments)), _END_OF_PIECE)
+            events += (self._piece, _encode("".join(call.pieces)), _END_OF_PIECE)
         self._end(events)
         events.append(_event("message_delta", {"delta": _stop(finish), "usage": _usage(finish.usage)}))
         events.append(_event("message_stop", {}))
@@ -166,74 +166,36 @@ class MessageStream:
 _END_OF_PIECE = b"}}\n\n"
 
 
-@dataclass
-class _Call:
-    """A call, as far as it has come."""
-
-    id: str
-    name: str
-    arguments: list[str] = field(default_factory=list)
-
-    def input(self) -> Mapping[str, Any]:
-        """The arguments. What a bot made that is no object of JSON stands in one."""
-        text = "".join(self.arguments)
-        try:
-            return msgspec.json.decode(text or "{}", type=dict[str, Any])
-        except msgspec.MsgspecError:
-            return {"arguments": text}
+def _input(call: Call) -> Mapping[str, Any]:
+    """The arguments. What a bot made that is no object of JSON stands in one."""
+    try:
+        return msgspec.json.decode(call.arguments, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {"arguments": call.arguments}
 
 
-class WholeMessage:
+class WholeMessage(WholeAnswer):
     """Collects deltas and renders them as one message. Its options are those of a stream."""
 
     def __init__(self, id: str, model: str, *, shows_thinking: bool) -> None:
+        super().__init__()
         self._head = _message(id, model)
         self._shows_thinking = shows_thinking
-        self._text: list[str] = []
-        self._thinking: list[str] = []
-        self._calls: dict[int, _Call] = {}
-        self._finish: Finish | None = None
-
-    def add(self, deltas: Sequence[Delta]) -> None:
-        """Take a batch. Raises the ``ApiError`` of a ``Failure``."""
-        for delta in deltas:
-            match delta:
-                case Text(text):
-                    self._text.append(text)
-                case Reasoning(text):
-                    self._thinking.append(text)
-                case Restart():
-                    self._text.clear()
-                    self._thinking.clear()
-                case ToolCallStart(index, id, name):
-                    self._calls[index] = _Call(id, name)
-                case ToolCallArguments(index, arguments):
-                    self._calls[index].arguments.append(arguments)
-                case Finish():
-                    self._finish = delta
-                case Failure(error):
-                    raise error
-                case _:
-                    assert_never(delta)
-
-    @property
-    def is_over(self) -> bool:
-        return self._finish is not None
 
     def render(self) -> bytes:
         """The body, once the message is over."""
-        assert self._finish is not None
-        ended = {"content": self._content(), **_stop(self._finish), "usage": _usage(self._finish.usage)}
+        assert self.finish is not None
+        ended = {"content": self._content(), **_stop(self.finish), "usage": _usage(self.finish.usage)}
         return _encode(self._head | ended)
 
     def _content(self) -> list[Mapping[str, Any]]:
-        thinking, text = "".join(self._thinking), "".join(self._text)
+        thinking, text = self.reasoning, self.text
         blocks: list[Mapping[str, Any]] = []
         if thinking and self._shows_thinking:
             blocks.append({"type": "thinking", "thinking": thinking, "signature": ""})
         if text:
             blocks.append({"type": "text", "text": text})
-        return blocks + [_tool_use(call.id, call.name, call.input()) for call in self._calls.values()]
+        return blocks + [_tool_use(call.id, call.name, _input(call)) for call in self.calls]
 
 
 def _message(id: str, model: str) -> dict[str, Any]:
