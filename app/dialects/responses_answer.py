@@ -89,7 +89,7 @@ class ResponseStream:
         if message is not None:
             texts = [delta.text for delta in deltas if type(delta) is Text]
             if texts and len(texts) == len(deltas):  # nothing else, as nearly always
-                message.pieces += texts
+                message.add("".join(texts))
                 return self._say(texts)
         written = [self._begin()]
         for delta in deltas:

@@ -28,12 +28,16 @@ class Item(ABC):
         self.index = index
         self.id = f"{self.prefix}_{token}{index:02x}"
         self.place = {"item_id": self.id, "output_index": index}
-        self.pieces: list[str] = []
         self.status: Status = "in_progress"
+        self._said = bytearray()  # a stream keeps it to its end: a string a piece would take fifty bytes more
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces)
+        return self._said.decode()
+
+    def add(self, text: str) -> None:
+        """It goes on with ``text``."""
+        self._said += text.encode()
 
     def fields(self) -> dict[str, Any]:
         """The item as it stands in the output."""

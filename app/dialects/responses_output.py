@@ -111,7 +111,7 @@ class Output:
             changes += self._close()
             item = self._made(kind)
             changes += self._opened(item)
-        item.pieces.append(text)
+        item.add(text)
         self._has_text = self._has_text or kind is MessageItem
         return [*changes, Said(item, text)]
 
@@ -128,7 +128,7 @@ class Output:
     def _argue(self, call: CallItem, arguments: str) -> list[Change]:
         if call.status != "in_progress":
             return []
-        call.pieces.append(arguments)
+        call.add(arguments)
         return [Said(call, arguments)] if call is self._open else []
 
     def _made(self, make: Callable[[str, int], _Kind]) -> _Kind:
@@ -148,7 +148,7 @@ class Output:
         for call in waiting:
             changes += self._closed("completed")
             changes += self._opened(call)
-            changes += [Said(call, call.text)] if call.pieces else []
+            changes += [Said(call, call.text)] if call.text else []
         return [*changes, *self._closed(status)]
 
     def _closed(self, status: Status) -> list[Change]:
@@ -156,8 +156,8 @@ class Output:
         if item is None:
             return []
         changes: list[Change] = []
-        if isinstance(item, CallItem) and not item.pieces and status == "completed":
-            item.pieces.append(_NO_ARGUMENTS)
+        if isinstance(item, CallItem) and not item.text and status == "completed":
+            item.add(_NO_ARGUMENTS)
             changes.append(Said(item, _NO_ARGUMENTS))
         item.status = status
         return [*changes, Closed(item)]

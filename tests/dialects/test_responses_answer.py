@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -286,6 +287,17 @@ def test_what_is_long_is_not_repeated() -> None:
     tool = {"type": "function", "name": "f", "description": long}
     response = both(Text("a"), END, instructions=long, tools=[tool], metadata={"a": long})
     assert (response["instructions"], response["tools"], response["metadata"]) == (None, [], {})
+
+
+def test_a_long_stream_keeps_little_more_than_its_text() -> None:
+    renderer = request().streamed(HEAD)
+    renderer.render([Text("a")])
+    tracemalloc.start()
+    for number in range(50_000):
+        renderer.render([Text(str(number % 10))])
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 500_000
 
 
 def test_a_heartbeat_is_no_event() -> None:
