@@ -30,6 +30,7 @@ PANEL_PREFIXES = ("/admin", "/api/", "/static/", "/metrics")  # same origin only
 _EXPOSED = ", ".join(
     [
         "x-request-id",
+        "request-id",
         "retry-after",
         "x-should-retry",
         "x-ratelimit-limit-requests",
