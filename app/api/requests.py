@@ -107,7 +107,7 @@ def record() -> Record:
 
 def is_anthropics() -> bool:
     """Whether the request being served is of a client of Anthropic's API."""
-    return request.blueprint == "messages" or "anthropic-version" in request.headers
+    return "HTTP_ANTHROPIC_VERSION" in request.environ or request.blueprint == "messages"
 
 
 def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = ()) -> None:
