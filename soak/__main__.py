@@ -25,6 +25,7 @@ _WORKERS = 2
 _SAMPLES = 120
 _START_SECONDS = 30
 _STOP_SECONDS = 10
+_LOOK_SECONDS = 0.2
 
 
 def main() -> None:
@@ -107,6 +108,8 @@ def _servers(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]
         ]
     try:
         _wait_until_ready(port)
+        while len(samples.workers(processes[1].pid)) < _WORKERS:  # the first one answers for all
+            time.sleep(_LOOK_SECONDS)
         yield processes[1], port, log
     finally:
         for process in processes:
@@ -128,7 +131,7 @@ def _wait_until_ready(port: int) -> None:
         except OSError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.2)
+            time.sleep(_LOOK_SECONDS)
 
 
 def _free_port() -> int:

@@ -29,16 +29,21 @@ class Sample:
 
 def take(master: int, seconds: float, requests: int, wrong: int) -> Sample:
     """A sample of the workers of the process ``master``."""
-    workers = tuple(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
+    pids = workers(master)
     return Sample(
         seconds,
         requests,
         wrong,
-        sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE for pid in workers),
-        sum(_count(pid, "fd") for pid in workers),
-        sum(_count(pid, "task") for pid in workers),
-        workers,
+        sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE for pid in pids),
+        sum(_count(pid, "fd") for pid in pids),
+        sum(_count(pid, "task") for pid in pids),
+        pids,
     )
+
+
+def workers(master: int) -> tuple[int, ...]:
+    """The process ids of the workers of the process ``master``."""
+    return tuple(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
 
 
 def _count(pid: int, what: str) -> int:
