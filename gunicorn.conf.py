@@ -13,6 +13,7 @@ import math  # noqa: E402
 import os  # noqa: E402
 import secrets  # noqa: E402
 import signal  # noqa: E402
+import sys  # noqa: E402
 import tempfile  # noqa: E402
 from functools import partial  # noqa: E402
 from itertools import count  # noqa: E402
@@ -27,17 +28,25 @@ _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 _SCRATCH = "poe2openai-"
 _OWN = f"/{_SCRATCH}{os.getpid()}-"  # a reload stays with its folder
 # Where the workers count, each in files of its own; prometheus_client looks for it when it is imported.
-if _OWN not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
+_IS_RELOAD = _OWN in os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+if not _IS_RELOAD:
     _FOLDER = f"{_MEMORY or tempfile.gettempdir()}{_OWN}{secrets.token_hex(8)}"
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _FOLDER
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
 from app import descriptors, logs, scratch, start  # noqa: E402
+from app.server import binding  # noqa: E402
 from app.server.worker import is_retiring  # noqa: E402
 from app.settings import DEFAULT_ADMIN_PASSWORD  # noqa: E402
 
 settings = start.load()
+# What a reload or an upgrade has it listens on already, and what systemd hands over, too.
+if not _IS_RELOAD and not {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():
+    try:
+        binding.check(settings.host, list(filter(None, (settings.port, settings.metrics_port))))
+    except binding.CannotListen as error:
+        sys.exit(f"poe2openai: {error}")
 
 wsgi_app = "wsgi:app"
 # The tokenizer's tables are loaded once and shared by all workers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -11,13 +12,14 @@ from typing import Any
 Address = tuple[socket.AddressFamily, Any]
 
 _FRESH_SECONDS = 5.0  # so long others join a look-up that is under way: libc asks again after as much
+_NAME = re.compile(r"[A-Za-z0-9._:%-]+")  # or an address
 _AT_ONCE = 2  # look-ups of a name; each holds one of the few threads of a process that can
 
 
 def is_name(text: str) -> bool:
-    """Whether a resolver can be asked for ``text``: no label is empty, or too long."""
+    """Whether a resolver can be asked for ``text``: no label is empty, too long, or of other characters."""
     try:
-        return bool(text.encode("idna"))
+        return bool(_NAME.fullmatch(text) and text.encode("idna"))
     except UnicodeError:
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ WRONG = {
         "https://a b",
         "https://a..b",
         "http://x:0",
+        "http://x\\y",
     ],
     "ADMIN_USERNAME": ["a:b"],
     "TRUSTED_PROXIES": ["proxy", "10.0.0.1/8", "10.0.0.0/33", "*", "127.0.0.1;10.0.0.1"],
@@ -115,6 +117,25 @@ def test_where_the_log_is_json_a_refusal_is_an_object(tmp_path: Path, command: S
     assert said["level"] == "error"
     assert said["message"].startswith("poe2openai: PORT='eighty' cannot be used")
     assert "LOG_FORMAT='xml'" in refusal(tmp_path, command, LOG_FORMAT="xml")
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", "192.0.2.1", "[::1]", "a:b:c", "a..b"])
+@pytest.mark.parametrize("command", [(sys.executable, "-m", "app"), COMMAND], ids=["app", "gunicorn"])
+def test_a_host_that_is_not_this_one_stops_the_start_with_one_line(
+    tmp_path: Path, host: str, command: Sequence[str]
+) -> None:
+    line = refusal(tmp_path, command, HOST=host)
+    assert "HOST" in line
+    assert repr(host) in line
+
+
+@pytest.mark.parametrize("name", ["PORT", "METRICS_PORT"])
+def test_a_port_that_is_taken_stops_the_start_with_one_line(tmp_path: Path, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        line = refusal(tmp_path, **{name: port})
+    assert port in line
+    assert "in use" in line
 
 
 def refusal(folder: Path, command: Sequence[str] = (sys.executable, "-m", "app"), **settings: str) -> str:
