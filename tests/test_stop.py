@@ -10,7 +10,7 @@ import threading
 import httpx
 
 from tests.gateway import LIMIT, Gateway, content_of, events_in, eventually, message_of, workers_of
-from tests.upstream.scripted import DONE, ScriptedUpstream, answer, begin, text, until_closed
+from tests.upstream.scripted import DONE, END, ScriptedUpstream, answer, begin, text, until_closed
 
 
 def is_closed(gateway: Gateway) -> bool:
@@ -128,3 +128,23 @@ def test_a_killed_worker_is_replaced_and_leaves_nothing_locked(
     assert before[1] in after
     for _ in range(6):
         assert message_of(gateway.ask(bot.name))["content"] == "fine"
+
+
+def test_a_connection_whose_answer_has_ended_is_not_waited_for(
+    upstream: ScriptedUpstream, start_gateway
+) -> None:
+    """It was told that it may go on; that was before the stop."""
+    gate = threading.Event()
+    bot = upstream.bot([*begin(text("fine"), gate, DONE), END])
+    long = {"GRACEFUL_TIMEOUT": str(3 * LIMIT), "HEAD_TIMEOUT_SECONDS": str(3 * LIMIT)}
+    gateway: Gateway = start_gateway(upstream.url, WEB_CONCURRENCY="1", DRAIN_SECONDS="0", **long)
+    with gateway.connect() as client:
+        client.post(bot.name, stream=True)
+        client.read_head()
+        client.read_until(b"fine")
+        gateway.process.send_signal(signal.SIGTERM)
+        eventually(lambda: is_closed(gateway))
+        gate.set()
+        client.read_rest()
+        assert client.read_to_the_end() == b""
+    assert gateway.process.wait(LIMIT) == 0

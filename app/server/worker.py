@@ -52,6 +52,7 @@ class GatewayWorker(GeventWorker):
     def init_process(self) -> None:
         self._stopping = threading.Event()
         self._is_spent = False
+        self._is_closed = False  # the door: nothing new is waited for
         self._connections = Pool(self.worker_connections)
         self._new: set[ClientSocket] = set()  # connections that have not brought a request yet
         self._idle: set[ClientSocket] = set()  # those between two
@@ -83,8 +84,7 @@ class GatewayWorker(GeventWorker):
         if self._is_spent and self._retire(servers):
             return
         self._wait(self._settings.drain_seconds, lambda: False)
-        for server in servers:
-            server.close()
+        self._close(servers)
         self._let_go(self._idle)
         self._wait(_FIRST_REQUEST_SECONDS, lambda: not self._new)
         self._let_go(self._new)
@@ -107,12 +107,16 @@ class GatewayWorker(GeventWorker):
     def _retire(self, servers: Sequence[ClientServer]) -> bool:
         """Have the master start another worker, and come to an end; whether no stop came between."""
         logger.info("after %d requests another worker takes over", self.nr)
-        for server in servers:
-            server.close()
+        self._close(servers)
         os.ftruncate(self.tmp.fileno(), _RETIRING)
         os.kill(self.ppid, signal.SIGTTIN)
         self._keep_house(self._is_empty)
         return self._is_empty()
+
+    def _close(self, servers: Sequence[ClientServer]) -> None:
+        for server in servers:
+            server.close()
+        self._is_closed = True
 
     def _serve(self, listener: socket.socket) -> ClientServer:
         server = ClientServer(
@@ -174,9 +178,11 @@ class GatewayWorker(GeventWorker):
         self._new.discard(sock)
         self._idle.discard(sock)
         self._count()
-        goes_on = self._respond(listener_name, req, sock, addr) and leftovers.drain(req, sock) and self.alive
+        goes_on = self._respond(listener_name, req, sock, addr) and leftovers.drain(req, sock)
         if goes_on:
             self._idle.add(sock)
+            if self._is_closed:
+                sock.end_reading()
         else:
             leftovers.linger(req, sock)
         return goes_on
