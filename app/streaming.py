@@ -260,6 +260,8 @@ class Pump(Generic[Item]):
         """Let the producer run until it hands something over or the alarm goes off."""
         if self._is_paused and self._iteration == self._hub.loop.iteration:
             gevent.sleep(_TURN_SECONDS)  # it never had to wait: others have their turn
+            if self._interrupted_by is not None:  # meanwhile, and nobody will wake us
+                return
         self._taker = getcurrent()
         if self._alarm is not None:
             self._alarm.again(self._wake, update=False)

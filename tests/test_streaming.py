@@ -231,6 +231,16 @@ def test_what_has_ended_goes_without_the_collector() -> None:
     assert [each() for each in gone] == [None, None]
 
 
+def test_who_leaves_while_others_have_their_turn_is_seen() -> None:
+    """An interruption in the pause of a producer that never waits: there is nothing left to wait for."""
+    pump = Pump((each for each in "ab"), None)
+    assert pump.take() == "a"
+    gevent.get_hub().loop.run_callback(pump.interrupt, ClientGone())
+    with gevent.Timeout(LIMIT), pytest.raises(ClientGone):
+        pump.take()
+    pump.close()
+
+
 def test_a_read_is_not_late_because_the_loop_is() -> None:
     """What takes long elsewhere is no silence of the other side, whose bytes have come meanwhile."""
     ours, theirs = gevent.socket.socketpair()
