@@ -75,6 +75,7 @@ _LEFT_OUT = frozenset(
     {"thinking", "redacted_thinking", "container_upload", "compaction", "tool_reference", "fallback"}
 )
 _LEFT_OUT_ENDINGS = ("_tool_use", "_tool_result")  # of tools that run at Anthropic
+_LEFT_OUT_BEGINNING = "tool_"  # what only tells the model which tools there are
 
 Block: TypeAlias = Annotated[
     dict[str, Any],
@@ -110,6 +111,17 @@ def result(block: Block, path: str) -> Result:
     return Result(given.tool_use_id, found)
 
 
+def tools_of(blocks: Sequence[Block]) -> Iterator[str]:
+    """The names of the tools that ``blocks`` call or refer to."""
+    for block in blocks:
+        name = block.get("tool_name" if block.get("type") == "tool_reference" else "name")
+        if block.get("type") in ("tool_use", "tool_reference") and isinstance(name, str):
+            yield name
+        within = block.get("content")
+        if isinstance(within, list):
+            yield from tools_of([each for each in within if isinstance(each, dict)])
+
+
 def _parts(block: Block, path: str) -> Iterator[_Part]:
     match block.get("type"):
         case "text":
@@ -124,10 +136,14 @@ def _parts(block: Block, path: str) -> Iterator[_Part]:
             yield TextPart("\n\n".join(each for each in texts if each))
         case "tool_use" | "tool_result":
             return  # read by themselves
-        case str(type) if type in _LEFT_OUT or type.endswith(_LEFT_OUT_ENDINGS):
+        case str(type) if _is_left_out(type):
             return
         case _:
             raise _unknown(f"{path}.type", _TYPES)
+
+
+def _is_left_out(type: str) -> bool:
+    return type in _LEFT_OUT or type.startswith(_LEFT_OUT_BEGINNING) or type.endswith(_LEFT_OUT_ENDINGS)
 
 
 def _document(document: _Document, path: str) -> Iterator[_Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Struct
@@ -16,6 +16,7 @@ class _Tool(Struct):
     name: str
     description: str | None = None
     input_schema: dict[str, Any] | None = None
+    defer_loading: bool | None = None
 
 
 class MessageToolChoice(Struct):
@@ -37,23 +38,27 @@ AnyTool: TypeAlias = Annotated[
 _MODES = {"auto": "auto", "any": "required", "none": "none"}
 
 
-def offer(tools: Sequence[AnyTool] | None, choice: MessageToolChoice | None) -> Offer:
-    """What is offered. Raises ``ApiError`` (400)."""
+def offer(tools: Sequence[AnyTool] | None, choice: MessageToolChoice | None, found: Collection[str]) -> Offer:
+    """What is offered. Raises ``ApiError`` (400).
+
+    A tool that is to be loaded later is left out until it is among those ``found``, or chosen.
+    """
+    given = [
+        (bodies.convert(tool, _Tool, f"tools[{index}]"), f"tools[{index}]")
+        for index, tool in enumerate(tools or ())
+        if tool.get("type") in (None, "custom")
+    ]
+    loaded = {*found, choice.name if choice else None}
     offered = offers.offered(
         [
-            (_tool(tool, f"tools[{index}]"), f"tools[{index}]")
-            for index, tool in enumerate(tools or ())
-            if tool.get("type") in (None, "custom")
+            (Tool(tool.name, tool.description, tool.input_schema), path)
+            for tool, path in given
+            if not tool.defer_loading or tool.name in loaded
         ]
     )
     if choice is None:
         return Offer(offered)
     return Offer(offered, _choice(choice, offered), not choice.disable_parallel_tool_use)
-
-
-def _tool(tool: AnyTool, path: str) -> Tool:
-    given = bodies.convert(tool, _Tool, path)
-    return Tool(given.name, given.description, given.input_schema)
 
 
 def _choice(choice: MessageToolChoice, tools: Sequence[Tool]) -> ToolChoice:

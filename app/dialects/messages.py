@@ -112,7 +112,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
         raise invalid_request(
             "messages holds nothing that a bot reads: there is nothing to answer.", "messages"
         )
-    offer = message_tools.offer(request.tools, request.tool_choice)
+    offer = message_tools.offer(request.tools, request.tool_choice, _found_tools(request))
     conversation = Conversation(
         model=request.model,
         messages=messages,
@@ -127,6 +127,13 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     )
     thinking = request.thinking.type if request.thinking else None
     return MessagesRequest(conversation, bool(request.stream), thinking in ("enabled", "adaptive"))
+
+
+def _found_tools(request: CreateMessage) -> set[str]:
+    contents = (message.content for message in request.messages)
+    return {
+        name for content in contents if isinstance(content, list) for name in message_blocks.tools_of(content)
+    }
 
 
 def _stop(request: CreateMessage) -> list[str]:

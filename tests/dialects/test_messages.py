@@ -230,6 +230,23 @@ def test_tools_are_offered() -> None:
     assert not asked.parallel_tool_calls
 
 
+def test_a_deferred_tool_is_offered_once_it_is_found() -> None:
+    """As Claude Code has its tools: https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool."""
+    tools = [{"name": "search"}, {"name": "f", "defer_loading": True}, {"name": "g", "defer_loading": True}]
+    assert [tool.name for tool in conversation(tools=tools).tools] == ["search"]
+    called = {"type": "tool_use", "id": "t", "name": "search", "input": {}}
+    reference = {"type": "tool_reference", "tool_name": "f"}
+    history = [
+        USER,
+        {"role": "assistant", "content": [called]},
+        user({"type": "tool_result", "tool_use_id": "t", "content": [reference]}),
+        {"role": "system", "content": [{"type": "tool_addition", "tool": "x"}, text("S")]},
+    ]
+    assert [tool.name for tool in conversation(tools=tools, messages=history).tools] == ["search", "f"]
+    chosen = conversation(tools=tools, tool_choice={"type": "tool", "name": "g"})
+    assert [tool.name for tool in chosen.tools] == ["search", "g"]
+
+
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
