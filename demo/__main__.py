@@ -144,6 +144,12 @@ _FORMAT = (
     ', "response_format": {"type": "json_schema", "json_schema": {"name": "book", "schema": '
     '{"type": "object", "properties": {"title": {"type": "string"}, "year": {"type": "integer"}}}}}'
 )
+_MESSAGE = {
+    "model": "Thinker",
+    "max_tokens": 1000,
+    "thinking": {"type": "adaptive"},
+    "messages": [{"role": "user", "content": "What is six times seven?"}],
+}
 _TOOLS = ', "tools": [{"type": "function", "function": {"name": "get_time"}}]'
 
 
@@ -181,7 +187,20 @@ The panel is on {gateway}/admin{entry}.
 {_ask(gateway, "NoPoints", "Hello?")}
 
   curl {gateway}/v1/models
+
+{bold}The same by OpenAI's Responses API, and by Anthropic's{plain}
+
+{_post(f"{gateway}/v1/responses", {"model": "Thinker", "input": "What is six times seven?"})}
+
+{_post(f"{gateway}/v1/messages", _MESSAGE)}
 """
+
+
+def _post(url: str, body: object) -> str:
+    return f"""\
+  curl {url} \\
+    -H 'Authorization: Bearer demo' -H 'Content-Type: application/json' \\
+    -d '{json.dumps(body)}'"""
 
 
 def _ask(gateway: str, bot: str, content: object, *, stream: bool = False, more: str = "") -> str:

@@ -133,7 +133,7 @@ def test_it_tells_of_every_bot(demo: Demo) -> None:
 def test_every_command_that_it_prints_works(demo: Demo) -> None:
     printed = demo.output.partition("Try, from another terminal")[2].replace("\\\n", " ")
     commands = re.findall(r"^ *(curl .*)$", printed, re.MULTILINE)
-    assert len(commands) == 10
+    assert len(commands) == 12
     for command in commands:
         arguments = shlex.split(command)
         done = subprocess.run(
