@@ -18,7 +18,7 @@ class Wire:
 
 
 def response_on(wire: Wire, version: tuple[int, int] = (1, 1)) -> ClientResponse:
-    body = SimpleNamespace(failed=False)
+    body = SimpleNamespace(failed=False, reader=SimpleNamespace(length=0))
     request: Any = SimpleNamespace(version=version, method="POST", body=body, should_close=lambda: False)
     response = ClientResponse(request, wire, SimpleNamespace(sendfile=None))
     response.start_response("200 OK", [("Content-Type", "text/event-stream")])

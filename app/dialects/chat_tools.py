@@ -35,7 +35,7 @@ class CalledFunction(Struct):
     arguments: str | dict[str, Any] | None = None
 
 
-class _CustomTool(Struct):
+class _CalledCustomTool(Struct):
     name: str
     input: str = ""
 
@@ -45,7 +45,7 @@ class Call(Struct):
 
     id: str | None = None
     function: CalledFunction | None = None
-    custom: _CustomTool | None = None
+    custom: _CalledCustomTool | None = None
 
 
 class _FunctionTool(Struct):

@@ -31,7 +31,18 @@ AnyTool: TypeAlias = Annotated[
     dict[str, Any],
     Meta(
         description="A tool of the client's (without a type, or custom); tools of Anthropic's are left out.",
-        extra_json_schema={"properties": {"type": {"type": ["string", "null"]}, "name": {"type": "string"}}},
+        extra_json_schema={
+            "if": {"properties": {"type": {"enum": ["custom", None]}}},
+            "then": {
+                "properties": {
+                    "name": {"type": "string", "minLength": 1, "maxLength": 256},
+                    "description": {"type": ["string", "null"]},
+                    "input_schema": {"type": ["object", "null"]},
+                    "defer_loading": {"type": ["boolean", "null"]},
+                },
+                "required": ["name"],
+            },
+        },
     ),
 ]
 

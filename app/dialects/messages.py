@@ -28,7 +28,7 @@ _Positive = Annotated[int, Meta(ge=1)]
 _Model = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
 
 
-class _InputMessage(Struct):
+class _Turn(Struct):
     role: Literal["user", "assistant", "system"]
     content: str | list[Block]
 
@@ -37,7 +37,8 @@ class _Thinking(Struct):
     type: str | None = None
 
 
-class _OutputFormat(Struct, tag_field="type", tag="json_schema"):
+class _OutputFormat(Struct):
+    type: Literal["json_schema"]
     schema: dict[str, Any]
 
 
@@ -46,7 +47,7 @@ class _OutputConfig(Struct):
     format: _OutputFormat | None = None
 
 
-_Messages = Annotated[list[_InputMessage], Meta(extra_json_schema={"minItems": 1})]
+_Messages = Annotated[list[_Turn], Meta(extra_json_schema={"minItems": 1})]
 
 
 class CreateMessage(Struct):
@@ -184,7 +185,7 @@ def _parts(content: str | Sequence[Block], path: str) -> list[TextPart | Attachm
     return list(message_blocks.parts(content, path))
 
 
-def _assistant(message: _InputMessage, path: str) -> Message:
+def _assistant(message: _Turn, path: str) -> Message:
     blocks = message.content if isinstance(message.content, list) else []
     calls = [
         _call(message_blocks.call(block, f"{path}[{number}]"))
@@ -198,7 +199,7 @@ def _call(given: message_blocks.Call) -> ToolCall:
     return ToolCall(given.id, given.name, msgspec.json.encode(given.input).decode())
 
 
-def _user(message: _InputMessage, path: str) -> Iterator[Message]:
+def _user(message: _Turn, path: str) -> Iterator[Message]:
     """The message, with a message of its own for each result of a call, in their order."""
     if isinstance(message.content, str):
         yield Message(Role.USER, [TextPart(message.content)])

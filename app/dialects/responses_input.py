@@ -26,7 +26,7 @@ class _InputText(Struct, tag_field="type", tag="input_text"):
     text: str
 
 
-class _OutputText(Struct, tag_field="type", tag="output_text"):
+class _EarlierText(Struct, tag_field="type", tag="output_text"):
     text: str
 
 
@@ -59,7 +59,7 @@ class _InputAudio(Struct, tag_field="type", tag="input_audio"):
     input_audio: _Sound
 
 
-Part = _InputText | _OutputText | _PlainText | _Refused | _InputImage | _InputFile | _InputAudio
+Part = _InputText | _EarlierText | _PlainText | _Refused | _InputImage | _InputFile | _InputAudio
 Parts = str | list[Part] | None
 
 # The items.
@@ -195,7 +195,7 @@ def _parts(content: Parts, path: str) -> list[TextPart | AttachmentPart]:
 
 def _part(part: Part, path: str) -> TextPart | AttachmentPart:
     match part:
-        case _InputText(text) | _OutputText(text) | _PlainText(text) | _Refused(text):
+        case _InputText(text) | _EarlierText(text) | _PlainText(text) | _Refused(text):
             return TextPart(text)
         case _InputImage(url):
             return AttachmentPart("image", _source(url, path, "image_url"), path)

@@ -161,7 +161,9 @@ def _schemas(operations: Iterable[Operation]) -> tuple[Mapping[Any, Any], dict[s
         forms |= {operation.body: None} if operation.body else {}
     types: Sequence[Any] = list(forms)
     schemas, components = msgspec.json.schema_components(types, ref_template=_COMPONENT)
-    return dict(zip(types, map(_public, schemas), strict=True)), _public(components)
+    public = _public(components)
+    assert len(public) == len(components), "two types have the same name but for an underscore"
+    return dict(zip(types, map(_public, schemas), strict=True)), public
 
 
 def _public(schema: Any) -> Any:
