@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
+from msgspec import Meta
 
 from app.dialects import counting
 from app.errors import invalid_request
@@ -13,6 +14,8 @@ from app.fields import convert
 
 __all__ = ["convert", "decode_object", "with_known_types", "with_whole_numbers"]
 
+# Of a union that with_known_types makes of objects of any type, for the API's description.
+ANY_TYPE = Meta(extra_json_schema={"x-any-type": True})
 _BOM = b"\xef\xbb\xbf"  # RFC 8259 lets us ignore it
 _VALUES_LIMIT = 200_000  # decoded in a tenth of a second; the longest conversations have a tenth of them
 _DEPTH_LIMIT = 128  # far from Python's own limit, which is another wherever the stack is

@@ -113,8 +113,9 @@ Item = (
     | _ItemReference
     | _LeftOut
 )
+_AnyItem = Annotated[Item, bodies.ANY_TYPE]
 Input = Annotated[
-    str | list[Item],
+    str | list[_AnyItem],
     Meta(
         description="Text, or items. One without type is a message; one of another type is left out.",
         extra_json_schema={"minItems": 1},

@@ -51,19 +51,20 @@ class _BuiltIn(Struct, tag_field="type", tag="web_search"):
 
 
 _Callable: TypeAlias = FlatFunction | CustomTool
+_Member = Annotated[FlatFunction | CustomTool | _BuiltIn, bodies.ANY_TYPE]
 
 
 class Namespace(Struct, tag_field="type", tag="namespace"):
     """Tools that belong together."""
 
     name: str
-    tools: Sequence[FlatFunction | CustomTool | _BuiltIn]
+    tools: Sequence[_Member]
     description: str | None = ""
 
 
 AnyTool = FlatFunction | CustomTool | Namespace | _BuiltIn
 Tools = Annotated[
-    list[AnyTool],
+    list[Annotated[AnyTool, bodies.ANY_TYPE]],
     Meta(description="Functions and custom tools, also in namespaces; those of other types are left out."),
 ]
 _CALLABLE = ("function", "custom")

@@ -175,7 +175,10 @@ def _public(schema: Any) -> Any:
 
 
 def _usual(schema: Any) -> Any:
-    """``schema`` as makers of clients know it: of one value a ``const``, with ``items`` for each array."""
+    """``schema`` as makers of clients know it: of one value a ``const``, with ``items`` for each array.
+
+    A union of ``x-any-type`` takes objects of other types, too, and of none.
+    """
     if isinstance(schema, list):
         return [_usual(each) for each in schema]
     if not isinstance(schema, dict):
@@ -185,4 +188,8 @@ def _usual(schema: Any) -> Any:
         usual["const"] = usual.pop("enum")[0]
     if usual.get("type") == "array":
         usual.setdefault("items", {})
+    if usual.pop("x-any-type", False):
+        other = {"type": "string", "not": {"enum": list(usual.pop("discriminator")["mapping"])}}
+        usual["anyOf"].append({"type": "object", "required": ["type"], "properties": {"type": other}})
+        usual["anyOf"].append({"type": "object", "properties": {"type": {"type": "null"}}})
     return usual
