@@ -86,7 +86,9 @@ class Listing:
         return self._list
 
     def names(self) -> Sequence[str]:
-        """The names of the bots in the list as far as it is known."""
+        """The names of the bots in the list as far as it is known, be it to another process."""
+        if not self._has_list():
+            self._read()
         return [model.id for model in self.known().models]
 
     def wait(self, token: str | None) -> List:

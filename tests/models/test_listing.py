@@ -183,6 +183,14 @@ def test_a_list_that_another_process_has_renewed_is_taken_over(poe: Poe) -> None
     assert (one.names(), other.names(), poe.fetches) == (["new"], ["new"], 2)
 
 
+def test_the_names_are_known_that_another_process_has_fetched(poe: Poe) -> None:
+    first, second = poe.listing(), poe.listing()
+    assert second.names() == first.names() == []
+    assert models(first) == MODELS
+    assert second.names() == [model.id for model in MODELS]
+    assert poe.fetches == 1
+
+
 def test_a_list_survives_a_restart_while_poe_is_down(poe: Poe) -> None:
     poe.models = [
         Model("bot", 5, "me", "A bot", 8000, 4000, {"a": [1]}, {"b": None}, ("web_search",), has_tools=True)
