@@ -37,6 +37,8 @@ _ERROR_TYPES = {
     504: "timeout_error",
 }
 
+_END_OF_PIECE = b"}}\n\n"
+
 _encode = msgspec.json.encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -110,7 +112,7 @@ class MessageStream:
                 if isinstance(self._open, int):
                     self._waiting[index] = Call(id, name)
                 else:
-                    self._begin(index, _tool_use(id, name, {}), "input_json_delta", "partial_json", events)
+                    self._begin_call(index, id, name, events)
             case ToolCallArguments(index, arguments):
                 if index in self._waiting:
                     self._waiting[index].pieces.append(arguments)
@@ -131,6 +133,9 @@ class MessageStream:
                 block = {"type": "thinking", "thinking": "", "signature": ""}
                 self._begin(kind, block, "thinking_delta", "thinking", events)
         events += (self._piece, _encode(text), _END_OF_PIECE)
+
+    def _begin_call(self, index: int, id: str, name: str, events: list[bytes]) -> None:
+        self._begin(index, _tool_use(id, name, {}), "input_json_delta", "partial_json", events)
 
     def _begin(
         self,
@@ -156,14 +161,11 @@ class MessageStream:
 
     def _finish(self, finish: Finish, events: list[bytes]) -> None:
         for index, call in self._waiting.items():
-            self._begin(index, _tool_use(call.id, call.name, {}), "input_json_delta", "partial_json", events)
-            events += (self._piece, _encode("".join(call.pieces)), _END_OF_PIECE)
+            self._begin_call(index, call.id, call.name, events)
+            events += (self._piece, _encode(call.arguments), _END_OF_PIECE)
         self._end(events)
         events.append(_event("message_delta", {"delta": _stop(finish), "usage": _usage(finish.usage)}))
         events.append(_event("message_stop", {}))
-
-
-_END_OF_PIECE = b"}}\n\n"
 
 
 def _input(call: Call) -> Mapping[str, Any]:

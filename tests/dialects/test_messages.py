@@ -443,6 +443,12 @@ def test_calls_that_come_interlaced_are_blocks_one_after_the_other() -> None:
     assert [block["input"] for block in content_of(events(*answer))] == [{"a": 1}, {}]
 
 
+def test_a_call_that_waits_and_gets_no_arguments_has_an_empty_object() -> None:
+    found = events([CALL[0], ToolCallStart(1, "call_2", "g"), CALL[1], CALL[2], Finish("tool_calls", USAGE)])
+    pieces = [each["delta"]["partial_json"] for each in found if each["type"] == "content_block_delta"]
+    assert pieces == ['{"a"', ":1}", "{}"]
+
+
 def test_a_call_whose_arguments_are_no_object_is_not_lost() -> None:
     answer = [ToolCallStart(0, "c", "f"), ToolCallArguments(0, "[1"), Finish("tool_calls", USAGE)]
     assert whole(answer)["content"][0]["input"] == {"arguments": "[1"}
