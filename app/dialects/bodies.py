@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,26 @@ from app.dialects import counting
 from app.errors import invalid_request
 from app.fields import convert
 
-__all__ = ["convert", "decode_object", "with_known_types", "with_whole_numbers"]
+__all__ = [
+    "ANY_TYPE",
+    "BotName",
+    "Positive",
+    "Stops",
+    "check_name",
+    "convert",
+    "decode_object",
+    "stops",
+    "with_known_types",
+    "with_whole_numbers",
+]
+
+_STOP_LIMIT = 64  # OpenAI allows 4; each costs a look at all of the answer
+
+# What requests of all dialects have.
+Positive = Annotated[int, Meta(ge=1)]
+# Checked in words of our own; the schemas are for those who read the API's description.
+BotName = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
+Stops = Annotated[list[str], Meta(extra_json_schema={"maxItems": _STOP_LIMIT})]
 
 # Of a union that with_known_types makes of objects of any type, for the API's description.
 ANY_TYPE = Meta(extra_json_schema={"x-any-type": True})
@@ -66,6 +85,19 @@ def with_whole_numbers(fields: dict[str, Any], names: tuple[str, ...]) -> dict[s
     return fields | {
         name: int(value) for name, value in given if isinstance(value, float) and value.is_integer()
     }
+
+
+def check_name(model: str) -> None:
+    """Refuse a request that names no bot: ``ApiError`` (400)."""
+    if not model.strip():
+        raise invalid_request("model is empty: name a bot.", "model")
+
+
+def stops(given: Sequence[str], path: str) -> list[str]:
+    """The stop strings that say something. Raises ``ApiError`` (400) for too many."""
+    if len(given) > _STOP_LIMIT:
+        raise invalid_request(f"{path}: at most {_STOP_LIMIT} strings are allowed.", path)
+    return [each for each in given if each]
 
 
 def with_known_types(

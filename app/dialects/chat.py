@@ -94,13 +94,8 @@ class _SchemaFormat(Struct, tag_field="type", tag="json_schema"):
     json_schema: _NamedSchema
 
 
-_STOP_LIMIT = 64  # OpenAI allows 4; each costs a look at all of the answer
-
-_Positive = Annotated[int, Meta(ge=1)]
 # Checked in words of our own; the schemas are for those who read the API's description.
-_Model = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
 _Messages = Annotated[list[_Message], Meta(extra_json_schema={"minItems": 1})]
-_Stops = Annotated[list[str], Meta(extra_json_schema={"maxItems": _STOP_LIMIT})]
 _One = Annotated[int, Meta(extra_json_schema={"const": 1})]
 _AnyTool = Annotated[
     dict[str, Any],
@@ -121,14 +116,14 @@ _AnyTool = Annotated[
 class Request(Struct):
     """The body of a request. Each field that is not named here is a parameter of the bot."""
 
-    model: _Model
+    model: bodies.BotName
     messages: _Messages
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     temperature: float | None = None
-    stop: str | _Stops | None = None
-    max_tokens: _Positive | None = None
-    max_completion_tokens: _Positive | None = None
+    stop: str | bodies.Stops | None = None
+    max_tokens: bodies.Positive | None = None
+    max_completion_tokens: bodies.Positive | None = None
     n: _One | None = None
     logit_bias: dict[str, float] | None = None
     tools: list[_AnyTool] | None = None
@@ -202,22 +197,19 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     give_turn()
     request = bodies.convert(fields, Request)
     give_turn()
-    if not request.model.strip():
-        raise invalid_request("model is empty: name a bot.", "model")
+    bodies.check_name(request.model)
     if not request.messages:
         raise invalid_request("messages is empty: there is nothing to answer.", "messages")
     if request.n not in (None, 1):
         raise invalid_request("n must be 1: Poe gives one answer a query.", "n", "unsupported_value")
     stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
-    if len(stop) > _STOP_LIMIT:
-        raise invalid_request(f"stop: at most {_STOP_LIMIT} strings are allowed.", "stop")
     as_functions = bool(request.functions and not request.tools)
     offer = _offer(request, as_functions=as_functions)
     conversation = Conversation(
         model=request.model,
         messages=[_message(message, index, give_turn) for index, message in enumerate(request.messages)],
         temperature=request.temperature,
-        stop=[each for each in stop if each],
+        stop=bodies.stops(stop, "stop"),
         max_tokens=request.max_completion_tokens or request.max_tokens,
         logit_bias=request.logit_bias or None,
         parameters=parameters.pick(fields, _NOT_PARAMETERS),

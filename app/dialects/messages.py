@@ -19,13 +19,7 @@ from app.dialects.message_blocks import Block
 from app.dialects.messages_answer import MessageStream, WholeMessage
 from app.errors import invalid_request
 
-_STOP_LIMIT = 64  # each costs a look at all of the answer
-
 # The request, as far as its types are checked.
-
-_Positive = Annotated[int, Meta(ge=1)]
-# Checked in words of our own; the schemas are for those who read the API's description.
-_Model = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
 
 
 class _Turn(Struct):
@@ -53,13 +47,13 @@ _Messages = Annotated[list[_Turn], Meta(extra_json_schema={"minItems": 1})]
 class CreateMessage(Struct):
     """The body of a request. A plain value in a field that is not named here is a parameter of the bot."""
 
-    model: _Model
+    model: bodies.BotName
     messages: _Messages
-    max_tokens: _Positive | None = None
+    max_tokens: bodies.Positive | None = None
     system: str | list[Block] | None = None
     stream: bool | None = None
     temperature: float | None = None
-    stop_sequences: list[str] | None = None
+    stop_sequences: bodies.Stops | None = None
     tools: list[message_tools.AnyTool] | None = None
     tool_choice: message_tools.MessageToolChoice | None = None
     thinking: _Thinking | None = None
@@ -104,8 +98,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     give_turn()
     request = bodies.convert(fields, CreateMessage)
     give_turn()
-    if not request.model.strip():
-        raise invalid_request("model is empty: name a bot.", "model")
+    bodies.check_name(request.model)
     if not request.messages:
         raise invalid_request("messages is empty: there is nothing to answer.", "messages")
     messages = list(_messages(request, give_turn))
@@ -118,7 +111,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
         model=request.model,
         messages=messages,
         temperature=request.temperature,
-        stop=_stop(request),
+        stop=bodies.stops(request.stop_sequences or (), "stop_sequences"),
         max_tokens=request.max_tokens,
         parameters=_parameters(fields, request),
         tools=offer.tools,
@@ -135,13 +128,6 @@ def _found_tools(request: CreateMessage) -> set[str]:
     return {
         name for content in contents if isinstance(content, list) for name in message_blocks.tools_of(content)
     }
-
-
-def _stop(request: CreateMessage) -> list[str]:
-    stop = [each for each in request.stop_sequences or () if each]
-    if len(stop) > _STOP_LIMIT:
-        raise invalid_request(f"stop_sequences: at most {_STOP_LIMIT} strings are allowed.", "stop_sequences")
-    return stop
 
 
 def _parameters(fields: dict[str, Any], request: CreateMessage) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Responses: a request of OpenAI's Responses API, decoded. ``responses_answer`` renders what comes back.
 
 https://platform.openai.com/docs/api-reference/responses. What becomes of each field of a request stands
-in docs/api.md.
+in docs/responses.md.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ class _TextConfig(Struct, omit_defaults=True):
     verbosity: str | None = None
 
 
-_Positive = Annotated[int, Meta(ge=1)]
 # Checked in words of our own; the schemas are for those who read the API's description.
-_BotName = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
 _NotInBackground = Annotated[bool, Meta(extra_json_schema={"const": False})]
 _Absent = Annotated[Any, Meta(extra_json_schema={"type": "null"})]
 
@@ -54,13 +52,13 @@ _Absent = Annotated[Any, Meta(extra_json_schema={"type": "null"})]
 class CreateResponse(Struct):
     """The body of a request. A field that is not named here, and has no fields itself, is the bot's."""
 
-    model: _BotName
+    model: bodies.BotName
     input: responses_input.Input
     instructions: str | None = None
     stream: bool | None = None
     temperature: float | None = None
     top_p: float | None = None
-    max_output_tokens: _Positive | None = None
+    max_output_tokens: bodies.Positive | None = None
     max_tool_calls: int | None = None
     tools: responses_tools.Tools | None = None
     tool_choice: str | dict[str, Any] | None = None
@@ -136,8 +134,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     request = bodies.convert(fields, CreateResponse)
     give_turn()
     _refuse_what_is_stored(request)
-    if not request.model.strip():
-        raise invalid_request("model is empty: name a bot.", "model")
+    bodies.check_name(request.model)
     messages = responses_input.messages(request.input, give_turn)
     if not messages:
         raise invalid_request("input is empty: there is nothing to answer.", "input")
