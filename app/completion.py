@@ -171,6 +171,7 @@ class Completions:
             asked.max_tokens,
             ToolCalls(tools, _call_id, parallel=parallel) if tools and way == "xml" else None,
             NativeCalls(_call_id, parallel=parallel) if tools else None,
+            Turns().give,
         )
 
     def _follow(

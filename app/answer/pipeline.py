@@ -3,14 +3,17 @@
 A stage has ``feed(batch)`` and ``finish()``; what it gives out is the next one's batch. A stage
 that a request does not need is not in its pipeline. However the same events are batched, what
 comes out is the same when joined.
+
+An event may bring a thousand times as much text as a read: more than one read brings passes the
+stages in pieces, between which others have their turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from app.answer.deltas import Delta, Usage
+from app.answer.deltas import Delta, Reasoning, Text, ToolCallArguments, Usage
 from app.answer.files import Files
 from app.answer.limits import MaxTokens, StopStrings
 from app.answer.native import NativeCalls
@@ -20,6 +23,8 @@ from app.answer.tokens import Tokenizer
 from app.answer.toolcalls import ToolCalls
 from app.answer.usage import UsageMeter
 from app.poe.events import Event, ToolCallPiece
+
+_PIECE = 16384  # characters that pass the stages at a time: about as many as a read brings
 
 
 class Stage(Protocol):
@@ -34,7 +39,8 @@ class Pipeline:
 
     ``stop`` and ``max_tokens`` are the request's limits, ``written_calls`` reads calls out of the
     text, ``native_calls`` takes those that the bot makes itself. Once ``finish_reason`` is set the
-    answer is over: by a limit or a call while it was fed, else by ``finish``.
+    answer is over: by a limit or a call while it was fed, else by ``finish``. ``give_turn`` is called
+    between pieces of work.
     """
 
     def __init__(
@@ -44,7 +50,9 @@ class Pipeline:
         max_tokens: int | None = None,
         written_calls: ToolCalls | None = None,
         native_calls: NativeCalls | None = None,
+        give_turn: Callable[[], None] = lambda: None,
     ) -> None:
+        self._give_turn = give_turn
         self._stops = StopStrings(stop)
         self._limits: list[StopStrings | MaxTokens] = [self._stops] if any(stop) else []
         if max_tokens is not None:
@@ -53,7 +61,8 @@ class Pipeline:
         self._native_calls = native_calls
         self._is_calling = False  # the bot has begun to call natively, which ends its text
         self._usage = UsageMeter(tokenizer)
-        sources: list[Stage] = [Settle(), Files(), Thinking(may_call=written_calls is not None)]
+        self._settle = Settle()
+        sources: list[Stage] = [self._settle, Files(), Thinking(may_call=written_calls is not None)]
         if written_calls is not None:
             sources.append(written_calls)
         self._stages: list[Stage] = [*sources, *self._limits, self._usage]
@@ -70,7 +79,7 @@ class Pipeline:
         text = self._end_text(events[: events.index(pieces[0])]) if not self._is_calling else ()
         if self.finish_reason:
             return text
-        return [*text, *self._usage.feed(self._native_calls.feed(pieces))]
+        return [*text, *self._run_in_pieces(len(self._stages) - 1, self._native_calls.feed(pieces))]
 
     def finish(self) -> Sequence[Delta]:
         """The answer has come to its end: deltas that were held back."""
@@ -111,16 +120,27 @@ class Pipeline:
         return self._usage.feed(self._native_calls.finish())
 
     def _run(self, first: int, batch: Sequence[Any]) -> Sequence[Any]:
+        if first == 0:
+            batch, first = self._settle.feed(batch), 1
+            if self._settle.passed > _PIECE:
+                return self._run_in_pieces(first, batch)
         for stage in self._stages[first:]:
             if not batch:
                 break
             batch = stage.feed(batch)
         return batch
 
+    def _run_in_pieces(self, first: int, batch: Sequence[Any]) -> Sequence[Any]:
+        deltas: list[Any] = []
+        for piece in _pieces(batch):
+            deltas += self._run(first, piece)
+            self._give_turn()
+        return deltas
+
     def _finish(self, first: int) -> Sequence[Delta]:
         deltas: list[Delta] = []
         for index, stage in enumerate(self._stages[first:], first):
-            deltas += self._run(index + 1, stage.finish())
+            deltas += self._run_in_pieces(index + 1, stage.finish())
         return deltas
 
     def _reason(self) -> str | None:
@@ -130,3 +150,37 @@ class Pipeline:
     def _limit_reached(self) -> str | None:
         """The reason of the last limit, whose end of the answer is the earliest."""
         return next((limit.finish_reason for limit in reversed(self._limits) if limit.finish_reason), None)
+
+
+def _pieces(batch: Sequence[Any]) -> Iterator[list[Any]]:
+    """``batch`` in parts of no more than ``_PIECE`` characters, long items cut."""
+    piece: list[Any] = []
+    room = _PIECE
+    for item in (part for whole in batch for part in _parts(whole)):
+        size = _size(item)
+        if piece and size > room:
+            yield piece
+            piece, room = [], _PIECE
+        piece.append(item)
+        room -= size
+    if piece:
+        yield piece
+
+
+def _parts(item: Any) -> Iterator[Any]:
+    size = _size(item)
+    if size <= _PIECE:
+        yield item
+        return
+    for start in range(0, size, _PIECE):
+        end = start + _PIECE
+        if isinstance(item, ToolCallArguments):
+            yield ToolCallArguments(item.index, item.arguments[start:end])
+        else:
+            yield type(item)(item.text[start:end])
+
+
+def _size(item: Any) -> int:
+    if isinstance(item, (Text, Reasoning)):
+        return len(item.text)
+    return len(item.arguments) if isinstance(item, ToolCallArguments) else 0

@@ -43,12 +43,14 @@ _PROGRESS_LIMIT = 300
 
 def is_progress(text: str) -> bool:
     """Whether ``text`` as a whole is nothing but lines that tell of work going on."""
+    if len(text) > _PROGRESS_LIMIT:
+        return False
     lines = [line for line in text.split("\n") if line.strip()]
-    return len(text) <= _PROGRESS_LIMIT and bool(lines) and all(map(_PROGRESS.fullmatch, lines))
+    return bool(lines) and all(map(_PROGRESS.fullmatch, lines))
 
 
 class Settle:
-    """Events in, text that stays and files out."""
+    """Events in, text that stays and files out. ``passed``: how many characters the last batch let go on."""
 
     def __init__(self) -> None:
         self._held: list[str] | None = []  # None: text goes on at once
@@ -56,8 +58,10 @@ class Settle:
         self._appended = 0  # text events since the last replacement
         self._sent: list[str] = []  # what went on, unless it is too much to remember
         self._sent_size = 0
+        self.passed = 0
 
     def feed(self, batch: Sequence[Event]) -> list[Text | Restart | File]:
+        self.passed = 0
         settled: list[Text | Restart | File] = []
         if self._held is None:
             texts = [event.text for event in batch if type(event) is TextEvent]
@@ -116,6 +120,7 @@ class Settle:
         settled += [Text(text) for text in texts if text]
         text = "".join(texts)
         self._sent_size += len(text)
+        self.passed += len(text)
         if self._sent_size <= REMEMBERED:
             self._sent.append(text)
         elif self._sent:

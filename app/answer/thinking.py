@@ -46,7 +46,7 @@ _MARKER_BEGUN = re.compile(
     + "|".join("Thinking.."[:length].replace(".", r"\.") for length in range(11))
     + rf"|Thinking(?:\.{{3}}|…)(?: ?\([^()\n]{{0,40}}|(?: ?\([^()\n]{{1,40}}\))?{_LINE_TAIL}))"
 )
-_BLANK_LINE = re.compile(r"[ \t\r]*\n")
+_BLANK_LINES = re.compile(r"(?:[ \t\r]*+\n)++")
 _BLANK_END = re.compile(r"[ \t\r]*\Z")
 _SPACE = re.compile(r"\s*")
 _SPACE_BEFORE = re.compile(rf"\s{{0,{_SPACE_LIMIT}}}")
@@ -186,7 +186,7 @@ class Thinking:
                 self._state = Thinking._read_marker
                 return position
         if self._place is not _Place.INSIDE:
-            blank = _BLANK_LINE.match(text, position) or _BLANK_END.match(text, position)
+            blank = _BLANK_LINES.match(text, position) or _BLANK_END.match(text, position)
             if blank:
                 self._place = _Place.PARAGRAPH if text.endswith("\n", position, blank.end()) else _Place.BLANK
                 self._text.append(blank[0])

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
+_OBJECT_LIMIT = 1024 * 1024  # bytes of an event that is no text
+
 
 class Text(Struct, frozen=True, gc=False):
     """``text``, or the text of a ``json`` event: appended to the answer."""
@@ -92,7 +94,7 @@ class EventReader:
                 if decode is _text and (decoded := _decode_text(data)).index is None:
                     events.append(Text(decoded.text))  # most of every answer: spared a call and two looks
                     continue
-                event = decode(data)
+                event = decode(data) if len(data) <= _OBJECT_LIMIT else self._read_long(decode, data)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 event = self._mend(decode, data)
             if isinstance(event, list):
@@ -102,6 +104,13 @@ class EventReader:
                 if name in _LAST:
                     break
         return events
+
+    def _read_long(self, decode: _Decode, data: bytes) -> Event | list[Event] | None:
+        """Only text may be long: an object of so many values would take seconds to decode."""
+        if decode in (_text, _replace, _done):
+            return decode(data)
+        self.broken += decode is not _error
+        return Error() if decode is _error else None
 
     def _mend(self, decode: _Decode, data: bytes) -> Event | list[Event] | None:
         """Try once more with U+FFFD for what is no text: bytes that are not UTF-8, half a pair."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, count
 from typing import Any
 
 import msgspec
@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from app.answer.deltas import Finish, Reasoning, Usage
 from app.answer.deltas import Text as Delta
+from app.answer.native import NativeCalls
 from app.answer.pipeline import Pipeline
 from app.dialects.chat_answer import ChatCompletion, ChatStream
-from app.poe.events import Event, EventReader, File, Replace, Text
+from app.poe.events import Event, EventReader, File, Replace, Text, ToolCallPiece
 from app.poe.sse import EventStreamDecoder
 from app.tokenizer import o200k
 
@@ -177,3 +178,31 @@ def test_cuts_of_the_bytes_change_nothing_streamed_or_whole(
     assert shown.endswith(content)
     if not any(name == "replace_response" for name, _ in said):
         assert shown == content
+
+
+LONG = "The long answer, word by word. " * 20_000
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        lambda pipeline: pipeline.feed([Text(LONG)]),
+        lambda pipeline: [*pipeline.feed([Text("Begun, "), Replace(LONG)]), *pipeline.finish()],
+        lambda pipeline: pipeline.feed([ToolCallPiece(0, "a", "f", LONG)]),
+    ],
+    ids=["a text", "a replacement", "a call"],
+)
+def test_what_is_long_passes_in_pieces(feed: Callable[[Pipeline], Sequence[Any]]) -> None:
+    turns = count()
+    native = NativeCalls(lambda: "id")
+    pipeline = Pipeline(o200k(), ["no such words"], None, None, native, lambda: next(turns))
+    deltas = feed(pipeline)
+    said = "".join(getattr(each, "text", "") + getattr(each, "arguments", "") for each in deltas)
+    assert said.endswith(LONG)
+    assert pipeline.usage(0).completion_tokens >= o200k().count(LONG)
+    assert next(turns) > len(LONG) / 20_000
+
+
+def test_a_limit_in_a_long_text_ends_it() -> None:
+    end = LONG * 2 + "END" + LONG
+    assert answer([[Text(end)]], ["END"])[:2] == ([Delta(LONG * 2)], "stop")

@@ -224,3 +224,17 @@ def test_cuts_of_the_bytes_change_nothing(said: list[tuple[str, str]], width: in
 )
 def test_half_a_surrogate_pair_costs_one_character_not_the_text(data: bytes, expected: str) -> None:
     assert EventReader().read([(b"text", data)]) == [Text(expected)]
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "broken"),
+    [("json", [], 1), ("file", [], 1), ("error", [Error()], 0), ("done", [Done()], 0)],
+)
+def test_only_text_may_be_long(name: str, events: list[Event], broken: int) -> None:
+    values = b"[]," * 400_000
+    reader = EventReader()
+    assert reader.read([(name.encode(), b'{"url": "https://x/y", "choices": [%b{}]}' % values)]) == events
+    assert reader.broken == broken
+    said = "x" * 2_000_000
+    assert read("text", ascii_json(said)) == [Text(said)]
+    assert read("replace_response", ascii_json(said)) == [Replace(said)]
