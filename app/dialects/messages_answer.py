@@ -22,6 +22,7 @@ from app.answer.deltas import (
     Usage,
 )
 from app.answer.whole import Call, WholeAnswer
+from app.dialects.calls import CallsInTurn, Piece
 from app.errors import ApiError
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -56,9 +57,8 @@ def _event(name: str, content: Mapping[str, Any]) -> bytes:
 class MessageStream:
     """Renders deltas as the events of a message, each batch as the bytes of one write.
 
-    A message consists of blocks, of which one at a time is open. A call that begins while another is open
-    waits for the end of the answer: a bot may still go on with the first. ``shows_thinking``: there is a
-    block for what the bot thinks; else that is left out.
+    A message consists of blocks, of which one at a time is open. ``shows_thinking``: there is a block for
+    what the bot thinks; else that is left out.
     """
 
     heartbeat = _event("ping", {})
@@ -69,9 +69,9 @@ class MessageStream:
         self._has_begun = False
         self._has_text = False
         self._index = -1  # of the last block
-        self._open: type[Text | Reasoning] | int | None = None  # what the open block holds; an int: that call
+        self._open: type[Text | Reasoning | ToolCallStart] | None = None  # what the open block holds
         self._piece = b""  # with which a piece of the open block begins
-        self._waiting: dict[int, Call] = {}
+        self._calls = CallsInTurn()
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """The events for a batch."""
@@ -108,16 +108,9 @@ class MessageStream:
             case Restart():
                 if self._has_text:
                     self._say(Text, "\n\n", events)
-            case ToolCallStart(index, id, name):
-                if isinstance(self._open, int):
-                    self._waiting[index] = Call(id, name)
-                else:
-                    self._begin_call(index, id, name, events)
-            case ToolCallArguments(index, arguments):
-                if index in self._waiting:
-                    self._waiting[index].pieces.append(arguments)
-                else:
-                    events += (self._piece, _encode(arguments), _END_OF_PIECE)
+            case ToolCallStart() | ToolCallArguments():
+                for piece in self._calls.take(delta):
+                    self._call(piece, events)
             case Finish():
                 self._finish(delta, events)
             case Failure(error):
@@ -127,6 +120,7 @@ class MessageStream:
 
     def _say(self, kind: type[Text | Reasoning], text: str, events: list[bytes]) -> None:
         if self._open is not kind:
+            self._end_calls(events)
             if kind is Text:
                 self._begin(kind, {"type": "text", "text": ""}, "text_delta", "text", events)
             else:
@@ -134,12 +128,20 @@ class MessageStream:
                 self._begin(kind, block, "thinking_delta", "thinking", events)
         events += (self._piece, _encode(text), _END_OF_PIECE)
 
-    def _begin_call(self, index: int, id: str, name: str, events: list[bytes]) -> None:
-        self._begin(index, _tool_use(id, name, {}), "input_json_delta", "partial_json", events)
+    def _call(self, piece: Piece, events: list[bytes]) -> None:
+        if isinstance(piece, ToolCallStart):
+            block = _tool_use(piece.id, piece.name, {})
+            self._begin(ToolCallStart, block, "input_json_delta", "partial_json", events)
+        else:
+            events += (self._piece, _encode(piece.arguments), _END_OF_PIECE)
+
+    def _end_calls(self, events: list[bytes]) -> None:
+        for piece in self._calls.end():
+            self._call(piece, events)
 
     def _begin(
         self,
-        content: type[Text | Reasoning] | int,
+        content: type[Text | Reasoning | ToolCallStart],
         block: Mapping[str, Any],
         piece_type: str,
         piece_field: str,
@@ -160,9 +162,7 @@ class MessageStream:
             self._open = None
 
     def _finish(self, finish: Finish, events: list[bytes]) -> None:
-        for index, call in self._waiting.items():
-            self._begin_call(index, call.id, call.name, events)
-            events += (self._piece, _encode(call.arguments), _END_OF_PIECE)
+        self._end_calls(events)
         self._end(events)
         events.append(_event("message_delta", {"delta": _stop(finish), "usage": _usage(finish.usage)}))
         events.append(_event("message_stop", {}))

@@ -121,15 +121,6 @@ class CallItem(Item):
         if form.namespace:
             self.called["namespace"] = form.namespace
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the arguments are JSON, so that nothing is missing."""
-        try:
-            msgspec.json.decode(self.text)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            return False
-        return True
-
     def _fields(self, status: Status, text: str) -> dict[str, Any]:
         item = {"id": self.id, "type": "function_call", "status": status}
         return item | self.called | {"arguments": text}

@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 from msgspec import Struct
 
 from app.answer.deltas import Reasoning, Text, ToolCallArguments, ToolCallStart
+from app.dialects.calls import CallsInTurn
 from app.dialects.responses_items import (
     CallItem,
     CustomCallItem,
@@ -43,22 +44,16 @@ class Closed(Struct, frozen=True):
 
 Change: TypeAlias = Opened | Said | Closed
 _Kind = TypeVar("_Kind", bound=Item)
-_NO_ARGUMENTS = "{}"
 
 
 class Output:
-    """The items of one answer. ``token`` is for their ids, ``forms`` how calls are written if not plainly.
-
-    Calls that begin while the open one lacks arguments wait for it, until something else comes, or the
-    end. What comes for a call that is closed is dropped: its arguments were whole.
-    """
+    """The items of one answer. ``token`` is for their ids, ``forms`` how calls are written if not plainly."""
 
     def __init__(self, token: str, forms: Mapping[str, CallForm]) -> None:
         self._token = token
         self._forms = forms
         self._count = 0
-        self._calls: dict[int, CallItem] = {}
-        self._waiting: list[CallItem] = []
+        self._calls = CallsInTurn()
         self._open: Item | None = None
         self._has_text = False
         self.items: list[Item] = []
@@ -75,10 +70,8 @@ class Output:
                 return self._say(MessageItem, text)
             case Reasoning(text):
                 return self._say(ReasoningItem, text)
-            case ToolCallStart():
-                return self._start(delta)
-            case ToolCallArguments(index, arguments):
-                return self._argue(self._calls[index], arguments)
+            case ToolCallStart() | ToolCallArguments():
+                return [change for piece in self._calls.take(delta) for change in self._call(piece)]
 
     def break_off(self) -> Sequence[Change]:
         """What was said is void, but cannot be taken back: a new message follows after an empty line."""
@@ -115,21 +108,16 @@ class Output:
         self._has_text = self._has_text or kind is MessageItem
         return [*changes, Said(item, text)]
 
-    def _start(self, start: ToolCallStart) -> list[Change]:
-        form = self._forms.get(start.name) or CallForm(start.name)
-        kind = CustomCallItem if form.is_custom else CallItem
-        call = self._made(lambda token, index: kind(token, index, start.id, form))
-        self._calls[start.index] = call
-        if self._waiting or (isinstance(self._open, CallItem) and not self._open.is_whole):
-            self._waiting.append(call)
-            return []
-        return [*self._close(), *self._opened(call)]
-
-    def _argue(self, call: CallItem, arguments: str) -> list[Change]:
-        if call.status != "in_progress":
-            return []
-        call.add(arguments)
-        return [Said(call, arguments)] if call is self._open else []
+    def _call(self, piece: ToolCallStart | ToolCallArguments) -> list[Change]:
+        if isinstance(piece, ToolCallStart):
+            form = self._forms.get(piece.name) or CallForm(piece.name)
+            kind = CustomCallItem if form.is_custom else CallItem
+            call = self._made(lambda token, index: kind(token, index, piece.id, form))
+            return [*self._closed("completed"), *self._opened(call)]
+        item = self._open
+        assert isinstance(item, CallItem)
+        item.add(piece.arguments)
+        return [Said(item, piece.arguments)]
 
     def _made(self, make: Callable[[str, int], _Kind]) -> _Kind:
         item = make(self._token, self._count)
@@ -143,21 +131,14 @@ class Output:
 
     def _close(self, status: Status = "completed") -> list[Change]:
         """Close what is open, and open and close what waits; only the last may be incomplete."""
-        changes: list[Change] = []
-        waiting, self._waiting = self._waiting, []
-        for call in waiting:
-            changes += self._closed("completed")
-            changes += self._opened(call)
-            changes += [Said(call, call.text)] if call.text else []
+        changes = [
+            change for piece in self._calls.end(is_cut=status != "completed") for change in self._call(piece)
+        ]
         return [*changes, *self._closed(status)]
 
     def _closed(self, status: Status) -> list[Change]:
         item, self._open = self._open, None
         if item is None:
             return []
-        changes: list[Change] = []
-        if isinstance(item, CallItem) and not item.text and status == "completed":
-            item.add(_NO_ARGUMENTS)
-            changes.append(Said(item, _NO_ARGUMENTS))
         item.status = status
-        return [*changes, Closed(item)]
+        return [Closed(item)]
