@@ -44,12 +44,14 @@ _ANSWER_LIMIT = 128 * 1024 * 1024  # bytes of events; a million tokens, one by o
 class Trace:
     """What a completion did, for the log; ``headers`` are Poe's that the client should see.
 
-    ``attempts`` are those of the last of its ``rounds``. ``errors``: the codes of what Poe failed in, also
-    of what was tried again; ``waits``: how long each query waited for its slot, in seconds.
+    ``attempts`` and ``prompt_tokens`` are those of the last of its ``rounds``. ``errors``: the codes of
+    what Poe failed in, also of what was tried again; ``waits``: how long each query waited for its slot,
+    in seconds.
     """
 
     rounds: int = 0
     attempts: int = 0
+    prompt_tokens: int = 0
     broken_events: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
@@ -125,13 +127,15 @@ class Completions:
         turns.give()
         body = query.encode(conversation, turns.give)
         turns.give()
+        waits = partial(self._wait_for_slot, trace), partial(self._note_prompt, conversation, trace)
+        trace.prompt_tokens = 0
         for attempt in (1, 2):
             trace.attempts = attempt
             try:
-                with self._poe.ask(segment, body, key, partial(self._wait_for_slot, trace)) as answer:
+                with self._poe.ask(segment, body, key, *waits) as answer:
                     trace.headers = answer.rate_limits
                     pipeline = self._pipeline(asked, way)
-                    yield from self._follow(answer, conversation, pipeline, bot, key, trace)
+                    yield from self._follow(answer, pipeline, bot, key, trace)
             except QueryFailed as failed:
                 error = failed.error
                 trace.note(error)
@@ -177,7 +181,6 @@ class Completions:
     def _follow(
         self,
         answer: Answer,
-        conversation: Conversation,
         pipeline: Pipeline,
         bot: str,
         key: str,
@@ -201,7 +204,7 @@ class Completions:
                 break
             if deltas:
                 yield deltas
-        usage = pipeline.usage(self._count_prompt(conversation))
+        usage = pipeline.usage(trace.prompt_tokens)
         yield [*deltas, Finish(pipeline.finish_reason or "stop", usage, pipeline.stop)]
         answer.drain(_DRAIN_SECONDS)
 
@@ -215,6 +218,10 @@ class Completions:
         if error.code == "model_not_found":
             message = f"Poe has no bot named {bot[:200]!r}. Poe says: {message}"
         return replace(error, message=message)
+
+    def _note_prompt(self, conversation: Conversation, trace: Trace) -> None:
+        """Count what the bot sees while it reads; not again where it is asked once more."""
+        trace.prompt_tokens = trace.prompt_tokens or self._count_prompt(conversation)
 
     def _count_prompt(self, conversation: Conversation) -> int:
         """The tokens that the bot saw. Long prompts are counted with pauses, in which others run."""

@@ -151,6 +151,11 @@ def test_tokens_are_counted_as_usage_counts_them(client: anthropic.Anthropic) ->
     assert counted.input_tokens == client.messages.create(max_tokens=9, **fields).usage.input_tokens > 20
 
 
+def test_a_stream_begins_with_the_tokens_of_the_prompt(poe_gateway: Gateway) -> None:
+    begun, *_, ended, _ = events_of(ask(poe_gateway, "Counter", stream=True))
+    assert begun["message"]["usage"]["input_tokens"] == ended["usage"]["input_tokens"] > 0
+
+
 def test_anthropic_lists_models(client: anthropic.Anthropic) -> None:
     listed = {model.id: model for model in client.models.list()}
     assert listed["Echo"].display_name == "Echo"
@@ -165,6 +170,7 @@ def test_errors_are_anthropics(client: anthropic.Anthropic, poe_gateway: Gateway
     assert raised.value.body == {
         "type": "error",
         "error": {"type": "not_found_error", "message": raised.value.body["error"]["message"]},  # type: ignore[index]
+        "request_id": raised.value.request_id,
     }
     assert "Nobody" in str(raised.value)
     no_key = poe_gateway.http.post("/v1/messages", json={"model": "Echo", "messages": HELLO})

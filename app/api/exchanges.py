@@ -25,7 +25,6 @@ from app.logs import fault, logger, masked
 from app.metrics import OTHER
 from app.models import options
 from app.models.catalog import Catalog
-from app.models.config import BotConfig
 from app.settings import Settings
 from app.streaming import ClientGone, Last, Pump
 from app.turns import Turns
@@ -81,7 +80,14 @@ class Exchanges:
         )
         exchange = _Exchange(self._pump(source, is_streamed=asked.stream), record, trace)
         self._lifecycle.register(exchange)
-        head = _head(asked.conversation.model, bot.options)
+        head = Head(
+            secrets.token_hex(16),
+            int(time.time()),
+            asked.conversation.model,
+            options.reasoning_fields(bot.options),
+            record.id,
+            lambda: trace.prompt_tokens,
+        )
         if asked.stream:
             respond = partial(exchange.stream, asked.streamed(head))
         else:
@@ -111,11 +117,6 @@ class Exchanges:
         if seconds := self._answer_seconds:
             pump.end_after(seconds, answer_timeout(seconds))
         return pump
-
-
-def _head(model: str, bot_options: BotConfig) -> Head:
-    fields = options.reasoning_fields(bot_options)
-    return Head(secrets.token_hex(16), int(time.time()), model, fields)
 
 
 class _Stream(Response):

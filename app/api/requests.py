@@ -186,11 +186,13 @@ def _allow_origins(response: Response, method: str) -> None:
         headers["Access-Control-Allow-Private-Network"] = "true"
 
 
-def render_error(error: ApiError, render: Callable[[ApiError], bytes] | None = None) -> Response:
+def render_error(error: ApiError, render: Callable[[ApiError, str], bytes] | None = None) -> Response:
     """``error`` as ``render`` writes it; else as Anthropic's clients read it, or as all others do."""
     render = render or (messages_answer.render_error if is_anthropics() else chat_answer.render_error)
-    record().details["code"] = error.code or error.type
-    return Response(render(error), error.status, error.headers, content_type="application/json")
+    current = record()
+    current.details["code"] = error.code or error.type
+    body = render(error, current.id)
+    return Response(body, error.status, error.headers, content_type="application/json")
 
 
 def _render_fault(error: Exception) -> Response:

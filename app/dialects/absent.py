@@ -12,10 +12,10 @@ from app.errors import ApiError, not_found
 
 
 class Absence(Struct, frozen=True):
-    """``error``, and how the clients of that API want it, if not as all others."""
+    """``error``, and how the clients of that API want it, with the request's id, if not as all others."""
 
     error: ApiError
-    render: Callable[[ApiError], bytes] | None = None
+    render: Callable[[ApiError, str], bytes] | None = None
 
 
 # What is here. Before it stands a wrong base URL.
@@ -86,12 +86,12 @@ def _error(api: str, advice: str, base_url: str) -> ApiError:
     return not_found(message)
 
 
-def _render_gemini(error: ApiError) -> bytes:
+def _render_gemini(error: ApiError, _request_id: str) -> bytes:
     """As Google's clients read it (https://google.aip.dev/193)."""
     told = {"code": error.status, "message": error.message, "status": "NOT_FOUND"}
     return msgspec.json.encode({"error": told})
 
 
-def _render_ollama(error: ApiError) -> bytes:
+def _render_ollama(error: ApiError, _request_id: str) -> bytes:
     """As Ollama's clients read it (https://docs.ollama.com/api/errors)."""
     return msgspec.json.encode({"error": error.message})

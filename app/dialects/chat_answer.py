@@ -177,7 +177,7 @@ class ChatStream:
         return end + b"data: [DONE]\n\n"
 
 
-def render_error(error: ApiError) -> bytes:
+def render_error(error: ApiError, _request_id: str = "") -> bytes:
     """OpenAI's error body."""
     fields = {
         "message": error.message,

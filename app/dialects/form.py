@@ -15,14 +15,17 @@ from app.errors import ApiError
 class Head(Struct, frozen=True):
     """What an answer begins with. ``token``: 32 hex digits, unique, for its ids; ``created``: in seconds.
 
-    ``model`` is the name as the client wrote it. ``reasoning_fields``: where reasoning goes, if the
-    dialect leaves a choice.
+    ``model`` is the name as the client wrote it, ``request_id`` what the log calls the request.
+    ``reasoning_fields``: where reasoning goes, if the dialect leaves a choice. ``prompt_tokens`` are counted
+    by the time that the first delta comes.
     """
 
     token: str
     created: int
     model: str
     reasoning_fields: Sequence[str] = ()
+    request_id: str = ""
+    prompt_tokens: Callable[[], int] = lambda: 0
 
 
 class StreamedAnswer(Protocol):

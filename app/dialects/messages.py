@@ -81,10 +81,10 @@ class MessagesRequest(Struct, frozen=True):
     shows_thinking: bool = False
 
     def streamed(self, head: Head) -> MessageStream:
-        return MessageStream(f"msg_{head.token}", head.model, shows_thinking=self.shows_thinking)
+        return MessageStream(head, shows_thinking=self.shows_thinking)
 
     def whole(self, head: Head) -> WholeMessage:
-        return WholeMessage(f"msg_{head.token}", head.model, shows_thinking=self.shows_thinking)
+        return WholeMessage(head, shows_thinking=self.shows_thinking)
 
 
 def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> MessagesRequest:

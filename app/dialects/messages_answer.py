@@ -23,6 +23,7 @@ from app.answer.deltas import (
 )
 from app.answer.whole import Call, WholeAnswer
 from app.dialects.calls import CallsInTurn, Piece
+from app.dialects.form import Head
 from app.errors import ApiError
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -44,10 +45,11 @@ _encode = msgspec.json.encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
-def render_error(error: ApiError) -> bytes:
+def render_error(error: ApiError, request_id: str) -> bytes:
     """Anthropic's error body."""
     kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
-    return _encode({"type": "error", "error": {"type": kind, "message": error.message}})
+    told = {"type": kind, "message": error.message}
+    return _encode({"type": "error", "error": told, "request_id": request_id})
 
 
 def _event(name: str, content: Mapping[str, Any]) -> bytes:
@@ -63,8 +65,8 @@ class MessageStream:
 
     heartbeat = _event("ping", {})
 
-    def __init__(self, id: str, model: str, *, shows_thinking: bool) -> None:
-        self._head = _message(id, model)
+    def __init__(self, head: Head, *, shows_thinking: bool) -> None:
+        self._head = head
         self._shows_thinking = shows_thinking
         self._has_begun = False
         self._has_text = False
@@ -81,16 +83,15 @@ class MessageStream:
         events: list[bytes] = []
         if not self._has_begun:
             self._has_begun = True
-            events.append(
-                _event("message_start", {"message": self._head | {"usage": _usage(Usage(0, 0, 0))}})
-            )
+            begun = {"usage": _usage(Usage(self._head.prompt_tokens(), 0, 0))}
+            events.append(_event("message_start", {"message": _message(self._head) | begun}))
         for delta in deltas:
             self._render(delta, events)
         return b"".join(events)
 
     def render_error(self, error: ApiError) -> bytes:
         """A failure in the middle of a stream."""
-        return b"event: error\ndata: %b\n\n" % render_error(error)
+        return b"event: error\ndata: %b\n\n" % render_error(error, self._head.request_id)
 
     def _render_texts(self, texts: Sequence[str]) -> bytes:
         """An event for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
@@ -179,9 +180,9 @@ def _input(call: Call) -> Mapping[str, Any]:
 class WholeMessage(WholeAnswer):
     """Collects deltas and renders them as one message. Its options are those of a stream."""
 
-    def __init__(self, id: str, model: str, *, shows_thinking: bool) -> None:
+    def __init__(self, head: Head, *, shows_thinking: bool) -> None:
         super().__init__()
-        self._head = _message(id, model)
+        self._head = _message(head)
         self._shows_thinking = shows_thinking
 
     def render(self) -> bytes:
@@ -200,12 +201,12 @@ class WholeMessage(WholeAnswer):
         return blocks + [_tool_use(call.id, call.name, _input(call)) for call in self.calls]
 
 
-def _message(id: str, model: str) -> dict[str, Any]:
+def _message(head: Head) -> dict[str, Any]:
     return {
-        "id": id,
+        "id": f"msg_{head.token}",
         "type": "message",
         "role": "assistant",
-        "model": model,
+        "model": head.model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,

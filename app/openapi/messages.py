@@ -34,6 +34,7 @@ class MessagesError(_Closed):
 
     type: Literal["error"]
     error: MessagesErrorFields
+    request_id: str
 
 
 class _TextBlock(_Closed, tag_field="type", tag="text"):

@@ -63,12 +63,19 @@ class PoeClient:
         connect_timeout = settings.connect_timeout_seconds
         self._upstream = Upstream(settings.poe_base_url, connect_timeout, make_waiter, time_limit)
 
-    def ask(self, segment: str, body: bytes, key: str, wait_for_start: Callable[[], bool]) -> Answer:
+    def ask(
+        self,
+        segment: str,
+        body: bytes,
+        key: str,
+        wait_for_start: Callable[[], bool],
+        meanwhile: Callable[[], None],
+    ) -> Answer:
         """Send a query to the bot whose name is the path segment ``segment``.
 
         ``wait_for_start`` is called with a connection at hand, right before the query is sent; it
-        returns whether it waited. Returns once the head of a good answer is there. Raises
-        ``QueryFailed``.
+        returns whether it waited. ``meanwhile`` is called when Poe has the query. Returns once the head
+        of a good answer is there. Raises ``QueryFailed``.
         """
         fields = {
             "Authorization": f"Bearer {key}",
@@ -80,6 +87,7 @@ class PoeClient:
         answer = self._upstream.open(self._first_byte_timeout, self._idle_timeout, wait_for_start)
         try:
             answer.send([head + body])
+            meanwhile()
             answer.read_head()
             if answer.status != 200 or not _is_event_stream(answer.headers):
                 raise _failed(answer)

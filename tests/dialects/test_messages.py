@@ -40,7 +40,7 @@ USER = {"role": "user", "content": "hi"}
 USAGE = Usage(3, 5, 1)
 END = Finish("stop", USAGE)
 PNG = "iVBORw0KGgo="
-HEAD = Head("0" * 32, 1700000000, "the bot")
+HEAD = Head("0" * 32, 1700000000, "the bot", request_id="asked", prompt_tokens=lambda: 2)
 EVENT: TypeAdapter[Any] = TypeAdapter(types.RawMessageStreamEvent)
 
 
@@ -406,7 +406,7 @@ def test_a_stream_has_anthropics_events() -> None:
         "stop_reason": None,
         "stop_sequence": None,
         "usage": {
-            "input_tokens": 0,
+            "input_tokens": 2,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
             "output_tokens": 0,
@@ -481,6 +481,7 @@ def test_a_failure_ends_a_stream_and_a_whole_answer() -> None:
     assert events([Text("a")], [failure])[-1] == {
         "type": "error",
         "error": {"type": "rate_limit_error", "message": "slow down"},
+        "request_id": "asked",
     }
     with pytest.raises(ApiError):
         whole([failure])
@@ -504,8 +505,8 @@ def test_a_failure_ends_a_stream_and_a_whole_answer() -> None:
     ],
 )
 def test_errors_have_anthropics_types(status: int, kind: str) -> None:
-    body = json.loads(messages_answer.render_error(ApiError(status, "words")))
-    assert body == {"type": "error", "error": {"type": kind, "message": "words"}}
+    body = json.loads(messages_answer.render_error(ApiError(status, "words"), "asked"))
+    assert body == {"type": "error", "error": {"type": kind, "message": "words"}, "request_id": "asked"}
 
 
 _DELTA = st.builds(Text, st.text(min_size=1)) | st.builds(Reasoning, st.text(min_size=1)) | st.just(Restart())
