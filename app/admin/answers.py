@@ -9,7 +9,7 @@ import msgspec
 from flask import Response
 
 from app.models.config import ConfigError
-from app.models.store import State
+from app.models.file import State
 
 SECRET = "api_token"  # noqa: S105 - a field's name
 IS_SET = "api_token_set"

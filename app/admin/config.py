@@ -14,7 +14,8 @@ from app.admin.exports import MASK
 from app.bodies import STRICT, read_body
 from app.dialects.bodies import decode_object
 from app.fields import convert
-from app.models.store import State, Store
+from app.models.file import State
+from app.models.store import Store
 from app.turns import Turns
 
 _BODY_LIMIT = 4 * 1024 * 1024  # bytes; the file itself is bounded by less

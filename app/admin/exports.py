@@ -11,7 +11,7 @@ from flask import Response
 from app.admin.answers import SECRET
 from app.errors import invalid_request
 from app.models import documents, edits, masks, removals
-from app.models.store import State
+from app.models.file import State
 
 MASK = "***"  # what masks puts in the token's place
 

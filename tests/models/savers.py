@@ -22,7 +22,7 @@ def add_bots(folder: Path, name: str, count: int) -> None:
         except ApiError as error:
             if error.code != "config_changed":
                 raise
-            store._looks_at = 0.0
+            store._file._looks_at = 0.0
 
 
 def save_forever(folder: Path, started: Any) -> None:

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from app import files
 from app.errors import ApiError
-from app.models import store as module
+from app.models import file as module
 from app.models.changes import Change
 from app.models.config import BotConfig, ModelsConfig
-from app.models.store import ABSENT, State, Store
+from app.models.file import ABSENT, State
+from app.models.store import Store
 from tests.gateway import eventually
 from tests.models import savers
 
@@ -179,7 +180,7 @@ def test_each_content_is_complained_of_once_by_all_processes_of_one_start(
 ) -> None:
     stores = [file.store()]
     twin = file.store()
-    twin._news = stores[0]._news  # as after a fork
+    twin._file._news = stores[0]._file._news  # as after a fork
     for content in ("a: [", "a: ["), ("b: [", "b: ["):
         file.write(content[0])
         for store in (*stores, twin):
