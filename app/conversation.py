@@ -28,7 +28,7 @@ class AttachmentPart(Struct, frozen=True):
     """An image, a file, audio or video, as the client gave it: not yet where Poe can reach it.
 
     ``source`` is an http(s) or data: URL, or bare base64. ``param`` is the part's path in the
-    request (``messages[0].content[1]``), for errors. ``format`` is what audio calls its type.
+    request (``messages[0].content[1]``), for errors. ``format`` is what the part calls its type.
     """
 
     kind: Literal["image", "file", "audio", "video"]

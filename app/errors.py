@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_MAY_PASS = (408, 409, 429)  # a slow body, a change in between, too many at once
+
 
 @dataclass(eq=False)
 class ApiError(Exception):
@@ -24,6 +26,11 @@ class ApiError(Exception):
 
     def __str__(self) -> str:
         return f"{self.status} {self.code or self.type}"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the same request would be refused again, however often it is made."""
+        return 400 <= self.status < 500 and self.status not in _MAY_PASS
 
 
 def invalid_request(message: str, param: str | None = None, code: str | None = None) -> ApiError:
@@ -51,9 +58,8 @@ def invalid_token() -> ApiError:
 
 
 def insufficient_quota(message: str) -> ApiError:
-    """402: out of points. Not a 429, which clients retry; those that retry all the same are told not to."""
-    headers = {"x-should-retry": "false"}
-    return ApiError(402, message, "insufficient_quota", "insufficient_quota", headers=headers)
+    """402: out of points. Not a 429, which clients retry."""
+    return ApiError(402, message, "insufficient_quota", "insufficient_quota")
 
 
 def permission_denied(message: str) -> ApiError:

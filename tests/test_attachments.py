@@ -161,6 +161,7 @@ def told(response: Any, status: int, code: str) -> dict[str, Any]:
         (image(data_url(PNG)), PNG, "image.png", "image/png"),
         ({"type": "image_url", "image_url": data_url(PNG)}, PNG, "image.png", "image/png"),
         (image("data:;base64," + encoded(PNG)), PNG, "image.png", "image/png"),
+        (image(encoded(PNG)), PNG, "image.png", "image/png"),
         (file(file_data="data:text/plain,a%20b%0A", filename="a.txt"), b"a b\n", "a.txt", "text/plain"),
         (file(file_data=data_url(PDF, "application/pdf")), PDF, "file.pdf", "application/pdf"),
         (file(file_data=encoded(PDF)), PDF, "file.pdf", "application/pdf"),
@@ -177,6 +178,26 @@ def test_bytes_are_uploaded_as_they_are(
     assert (upload.digest, upload.size) == (hashlib.sha256(content).hexdigest(), len(content))
     assert (upload.name, upload.content_type, upload.key) == (name, kind, KEY)
     assert attachment == {"url": upload.answered, "content_type": kind, "name": name}
+
+
+def test_anthropics_blocks_are_uploaded_too(hosting: Gateway, uploads: UploadServer) -> None:
+    picture = {"type": "base64", "media_type": "image/png", "data": encoded(PNG)}
+    paper = {"type": "base64", "media_type": "application/pdf", "data": encoded(PDF)}
+    called = {"type": "tool_use", "id": "t", "name": "Read", "input": {}}
+    read = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "image", "source": picture}]}
+    messages = [
+        {"role": "user", "content": WORDS},
+        {"role": "assistant", "content": [called]},
+        {"role": "user", "content": [read, {"type": "document", "title": "t.pdf", "source": paper}]},
+    ]
+    body = {"model": "Echo", "max_tokens": 9999, "messages": messages}
+    response = hosting.http.post("/v1/messages", json=body, headers={"x-api-key": KEY})
+    assert response.status_code == 200, response.text
+    query = json.loads(response.json()["content"][0]["text"])["query"]
+    sent = [each for message in query for each in message.get("attachments", ())]
+    assert [each["content_type"] for each in sent] == ["image/png", "application/pdf"]
+    assert [each["name"] for each in sent] == ["image.png", "t.pdf"]
+    assert {each.size for each in uploads.uploads} == {len(PNG), len(PDF)}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway import KEY, Gateway, content_of, events_in, message_of
+from tests.gateway import KEY, Gateway, authorization, content_of, events_in, message_of
 from tests.upstream.scripted import (
     DONE,
     END,
@@ -116,9 +116,27 @@ def test_poes_retry_after_is_handed_on(
     assert (response.status_code, response.headers["retry-after"]) == (status, retry_after)
 
 
-def test_nobody_is_to_retry_without_points(gateway: Gateway, upstream: ScriptedUpstream) -> None:
-    bot = upstream.bot(answer(error("No.", error_type="insufficient_fund"), DONE))
-    assert gateway.ask(bot.name).headers["x-should-retry"] == "false"
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (answer(error("No.", error_type="insufficient_fund"), DONE), "false"),
+        (respond(401, {"error": "Invalid token."}), "false"),
+        (respond(404, {"error": "Nobody."}), "false"),
+        (respond(429, {"error": "Busy."}), None),
+        (respond(500, {"error": "Oops."}), None),
+    ],
+    ids=["points", "key", "bot", "rate", "fault"],
+)
+def test_nobody_is_to_retry_what_would_fail_again(
+    gateway: Gateway, upstream: ScriptedUpstream, script: Script, expected: str | None
+) -> None:
+    assert gateway.ask(upstream.bot(script).name).headers.get("x-should-retry") == expected
+
+
+def test_nobody_is_to_retry_a_wrong_request(gateway: Gateway) -> None:
+    for path in ("/v1/chat/completions", "/v1/messages", "/v1/nowhere"):
+        response = gateway.http.post(path, json={}, headers=authorization())
+        assert (response.status_code >= 400, response.headers["x-should-retry"]) == (True, "false")
 
 
 def test_an_unknown_bot_is_named(gateway: Gateway) -> None:

@@ -38,6 +38,8 @@ _EXPOSED = ", ".join(
         "x-ratelimit-reset-requests",
     ]
 )
+# Both vendors' packages go by it; Claude Code would try a wrong key twelve times.
+_FINAL = {"x-should-retry": "false"}
 
 
 @dataclass
@@ -192,7 +194,8 @@ def render_error(error: ApiError, render: Callable[[ApiError, str], bytes] | Non
     current = record()
     current.details["code"] = error.code or error.type
     body = render(error, current.id)
-    return Response(body, error.status, error.headers, content_type="application/json")
+    headers = {**error.headers, **(_FINAL if error.is_final else {})}
+    return Response(body, error.status, headers, content_type="application/json")
 
 
 def _render_fault(error: Exception) -> Response:

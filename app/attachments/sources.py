@@ -34,6 +34,8 @@ _NAME_PARAMETER = re.compile(r";\s*(?:file)?name=\"?([^;\"]+)", re.IGNORECASE)
 _BASE64 = re.compile(r";\s*base64\s*(?:;|$)", re.IGNORECASE)
 _FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
 _NOT_BASE64 = "is not valid base64"
+_SHOWN = ("image", "video")
+_NOTHING_SHOWN = "is neither an http(s) URL nor a data: URL nor base64 of one"
 
 
 class Content(Struct, frozen=True):
@@ -85,16 +87,26 @@ def _read(part: AttachmentPart, give_turn: Callable[[], None]) -> Source:
         raise ValueError("is empty")
     scheme = _SCHEME.match(source[:64])
     if scheme is None:
-        if part.kind in ("image", "video"):
-            raise ValueError("is neither an http(s) URL nor a data: URL")
-        return _content(
-            part, None, part.name, partial(_base64_decoded, partial(_plain, source, 0)), give_turn
-        )
+        return _bare(part, source, give_turn)
     if scheme[0].lower() == "data":
         return _data_url(part, source, give_turn)
     if scheme[0].lower() in ("http", "https"):
         return _remote(part, source)
     raise ValueError(f"has a URL of the scheme {scheme[0][:20]!r}; allowed are http, https and data")
+
+
+def _bare(part: AttachmentPart, source: str, give_turn: Callable[[], None]) -> Content:
+    """Bare base64. Of images and videos it must show that it is one: a file's name may be base64, too."""
+    pieces = partial(_base64_decoded, partial(_plain, source, 0))
+    if part.kind not in _SHOWN:
+        return _content(part, None, part.name, pieces, give_turn)
+    try:
+        content = _content(part, None, part.name, pieces, give_turn)
+    except ValueError:
+        raise ValueError(_NOTHING_SHOWN) from None
+    if not (content.content_type or "").startswith(f"{part.kind}/"):
+        raise ValueError(_NOTHING_SHOWN)
+    return content
 
 
 def _data_url(part: AttachmentPart, source: str, give_turn: Callable[[], None]) -> Content:

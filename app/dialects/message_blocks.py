@@ -29,6 +29,7 @@ class _Source(Struct):
 
     type: str
     data: str | None = None
+    media_type: str | None = None
     url: str | None = None
     content: str | list[dict[str, Any]] | None = None
 
@@ -168,7 +169,7 @@ def _attachment(kind: Any, source: _Source, path: str, name: str | None = None) 
     if where is None:
         field = "data" if source.type == "base64" else "url"
         raise invalid_request(f"{path}.source.{field}: this field is required.", f"{path}.source.{field}")
-    return AttachmentPart(kind, where, path, name)
+    return AttachmentPart(kind, where, path, name, source.media_type)
 
 
 def _unknown(path: str, expected: Sequence[str]) -> ApiError:

@@ -78,11 +78,19 @@ def test_every_form_of_a_data_url_holds_the_same_bytes(form: str) -> None:
     assert content.content_type == "image/png"
 
 
-@pytest.mark.parametrize("kind", ["file", "audio"])
-def test_bare_base64_holds_bytes_where_no_url_is_asked_for(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["file", "audio", "image"])
+def test_bare_base64_holds_bytes(kind: str) -> None:
     assert bytes_of(content_of(ENCODED, kind)) == PNG
-    assert "neither an http(s) URL nor a data: URL" in reason_for(ENCODED, "image")
-    assert "neither an http(s) URL nor a data: URL" in reason_for(ENCODED, "video")
+
+
+def test_bare_base64_of_an_image_must_show_or_say_that_it_is_one() -> None:
+    shown = content_of(ENCODED, "image")
+    assert (bytes_of(shown), shown.content_type, shown.name) == (PNG, "image/png", "image.png")
+    said = content_of("QUJD", "image", format="image/webp")
+    assert (bytes_of(said), said.content_type, said.name) == (b"ABC", "image/webp", "image.webp")
+    for source in ("picture1", "a.png", "./a.png", "QUJD", "QUJ"):
+        assert "neither an http(s) URL nor a data: URL nor base64" in reason_for(source, "image")
+    assert "neither an http(s) URL nor a data: URL nor base64" in reason_for(ENCODED, "video")
 
 
 @pytest.mark.parametrize(

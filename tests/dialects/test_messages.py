@@ -163,7 +163,7 @@ def test_images_and_documents_are_attachments() -> None:
         Message(
             Role.USER,
             [
-                AttachmentPart("image", PNG, "messages[0].content[0]"),
+                AttachmentPart("image", PNG, "messages[0].content[0]", format="image/png"),
                 AttachmentPart("image", "https://a/b.png", "messages[0].content[1]"),
                 AttachmentPart("file", "JVBERg==", "messages[0].content[2]", "T.pdf"),
                 TextPart("T"),

@@ -77,7 +77,7 @@ def test_lacking_points_are_not_retried():
         faults.from_event(Error(error_type="insufficient_fund")),
         faults.from_response(402, {}, b""),
     ):
-        assert error.headers["x-should-retry"] == "false"
+        assert error.is_final
 
 
 @pytest.mark.parametrize("text", [None, "", "Internal server error"])
