@@ -30,9 +30,11 @@ export function App({ parts, onLanguage }) {
 
   useEffect(() => {
     const follow = () => {
+      document.activeElement?.blur(); // what stands in a dialog's field is saved before the dialog goes
       tops.current[current.current] = scrollY;
       current.current = viewInAddress();
       setView(current.current);
+      setTesting(null);
     };
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
@@ -61,7 +63,7 @@ export function App({ parts, onLanguage }) {
       ${state.phase === "loading" && html`<${Loading} />`}
       ${state.phase === "failed" && html`<${Failed} failure=${state.failure} onRetry=${() => store.load()} />`}
       ${state.phase === "ready" && html`
-        <div hidden=${view !== "models"}><${Models} ...${shared} openTest=${setTesting} openChat=${openChat} /></div>
+        <div hidden=${view !== "models"}><${Models} ...${shared} isVisible=${view === "models"} openTest=${setTesting} openChat=${openChat} /></div>
         ${view === "playground" && html`<${Playground} ...${shared} />`}
         ${view === "connect" && html`<${Connect} ...${shared} />`}
         ${view === "file" && html`<${FileView} ...${shared} />`}

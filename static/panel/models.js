@@ -1,5 +1,5 @@
 // The view of all bots: search, filters, groups, selection.
-import { html, useCallback, useEffect, useMemo, useRef, useState } from "./dom.js";
+import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
 import { STATUSES, grouped, matcher, modalitiesOf, sorted } from "./catalog.js";
 import { botPatch } from "./config.js";
 import { Bulk } from "./bulk.js";
@@ -12,7 +12,7 @@ import { Empty, Icon } from "./widgets.js";
 const NO_FILTER = { query: "", statuses: [], inputs: [], outputs: [] };
 const OPPOSITE = { shown: "hidden", hidden: "shown", new: "gone", gone: "new" };
 
-export function Models({ store, state, tests, openTest, openChat }) {
+export function Models({ store, state, tests, isVisible, openTest, openChat }) {
   const [filter, setFilter] = useState(NO_FILTER);
   const [order, setOrder] = useState("name");
   const [isGrouped, setGrouped] = useState(true);
@@ -20,6 +20,7 @@ export function Models({ store, state, tests, openTest, openChat }) {
   const [selected, setSelected] = useState(new Set());
   const [opened, setOpened] = useState(null); // a bot's id, "bulk", "custom"
   const anchor = useRef(null);
+  useLayoutEffect(() => setOpened(null), [isVisible]); // an open dialog blocks the page, also where it is not seen
   const { rows } = state;
 
   const groups = useMemo(() => {

@@ -235,3 +235,17 @@ def test_undo_does_not_undo_what_somebody_else_did_since(panel: Panel) -> None:
     panel.page.get_by_role("button", name="Undo: hide o3-pro").click()
     panel.expect_told("cannot be undone")
     assert panel.bot("o3-pro") == {"note": "theirs"}
+
+
+def test_back_closes_a_dialog_and_saves_what_was_being_written(panel: Panel) -> None:
+    panel.go("file")
+    panel.go("models")
+    panel.edit("o3-pro").get_by_label("Note").fill("for later")
+    panel.page.go_back()
+    panel.page.get_by_role("button", name="Import").click()
+    expect(panel.dialog().get_by_role("heading", name="Import")).to_be_visible()
+    panel.expect_bot("o3-pro", {"note": "for later"})
+    panel.close_dialog()
+    panel.page.go_forward()
+    expect(panel.page.locator("main.view-models")).to_be_visible()
+    expect(panel.page.locator("dialog[open]")).to_have_count(0)

@@ -141,3 +141,10 @@ def say(panel: Panel, words: str):
     answer = panel.page.locator(".turn.is-bot").last
     expect(panel.page.get_by_role("log")).to_have_attribute("aria-busy", "false")
     return answer
+
+
+def test_a_bot_is_opened_in_the_playground(panel: Panel) -> None:
+    panel.edit("Claude-Sonnet-4.5").get_by_role("button", name="Open in playground").click()
+    expect(panel.page.locator("main.view-playground")).to_be_visible()
+    panel.page.get_by_label("Message", exact=True).click()
+    expect(panel.page.get_by_label("Bot", exact=True)).to_have_value("Claude-Sonnet-4.5")
