@@ -20,11 +20,15 @@ _TYPES = {
 
 
 class Assets:
-    """The files in ``folder``; ``digest`` changes when any of them does."""
+    """The files in ``folder``; ``digest`` changes when any of them does.
+
+    ``modules`` are the paths of the scripts in folders: what panel.js imports, and they each other.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.digest = _digest(folder)
+        self.modules = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*.js"))
 
     def send(self, path: str) -> Response:
         """The file at ``path``. Below ``DIGEST/`` it never changes; without that browsers ask each time."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from flask import Blueprint, render_template, request
 
 from app.admin.assets import Assets
-from app.version import VERSION
 
 
 def create_blueprint(assets: Assets, templates: Path) -> Blueprint:
@@ -18,6 +17,6 @@ def create_blueprint(assets: Assets, templates: Path) -> Blueprint:
     def page() -> str:
         base = request.script_root
         static = f"{base}/static/{assets.digest}"
-        return render_template("admin.html", base=base, static=static, version=VERSION)
+        return render_template("admin.html", base=base, static=static, modules=assets.modules)
 
     return blueprint

@@ -137,11 +137,17 @@ function Saving({ store, state: { saving, failure } }) {
   `;
 }
 
-/** What holds for the whole page: a broken file, a list that could not be fetched, shaping that is off. */
-function Banners({ state: { phase, config, list, file, server } }) {
+function absent({ status, message }) {
+  if (status === 401) return t("banner.password");
+  return `${status ? `HTTP ${status}: ${message}` : t("failed.offline")} ${t("banner.old")}`;
+}
+
+/** What holds for the whole page: a service that is away, a broken file, a list that could not be fetched, shaping that is off. */
+function Banners({ state: { phase, config, list, file, server, absence } }) {
   if (phase !== "ready") return null;
   const broken = file?.error ?? server?.file.error;
   return [
+    absence && html`<p key="absence" class="notice is-bad" role="alert"><${Icon} name="alert" /><span>${absent(absence)}</span></p>`,
     broken && html`<p key="file" class="notice is-bad" role="alert"><${Icon} name="alert" /><span>${t("banner.file")} <code>${fileError(broken)}</code></span></p>`,
     list?.error && html`<p key="list" class="notice"><${Icon} name="alert" /><span>${t("banner.list")} ${list.error}</span></p>`,
     config.enable === false && html`<p key="off" class="notice"><${Icon} name="eye-off" /><span>${t("banner.off")} <a href="#file">${t("view.file")}</a></span></p>`,

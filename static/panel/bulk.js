@@ -1,6 +1,6 @@
 // Options for a whole selection: only what is ticked changes, all of it as one step.
 import { html, useState } from "./dom.js";
-import { botPatch, fold, keyOf } from "./config.js";
+import { botPatch, fold, keyOf, optionsOf } from "./config.js";
 import { t } from "./i18n.js";
 import { ReasoningSelect, ToolsSelect, Unusable, parseParameters, parseText, parseTokens } from "./options.js";
 import { claimsOf } from "./catalog.js";
@@ -100,7 +100,7 @@ function preview(pattern, rows) {
 }
 
 const cleared = (config, id) =>
-  Object.fromEntries(Object.keys(config.models?.[keyOf(config, id)] ?? {}).map((field) => [field, undefined]));
+  Object.fromEntries(Object.keys(optionsOf(config, keyOf(config, id)) ?? {}).map((field) => [field, undefined]));
 
 /** { patches } of the ticked fields for all rows, or { errors } by field. */
 function read(values, rows, state) {

@@ -1,5 +1,5 @@
 // What the list shows: Poe's facts and the file's options become rows; which of them match, in which order. Pure.
-import { fold, keyOf } from "./config.js";
+import { fold, keyOf, optionsOf } from "./config.js";
 
 const NOTHING = Object.freeze({});
 
@@ -23,10 +23,10 @@ export function rowsOf(facts, config, previous = new Map()) {
   return rows.map((row) => settled({ ...row, conflict: clash(row, claims) }, previous.get(row.id)));
 }
 
-const has = (config, id) => config.models?.[keyOf(config, id)] !== undefined;
+const has = (config, id) => optionsOf(config, keyOf(config, id)) !== undefined;
 
 function rowOf(fact, config, isCustom) {
-  const options = config.models?.[keyOf(config, fact.id)] ?? NOTHING;
+  const options = optionsOf(config, keyOf(config, fact.id)) ?? NOTHING;
   return {
     id: fact.id,
     fact,

@@ -6,15 +6,18 @@ export const fold = (name) => name.toLowerCase();
 /** The key under which `models` has the options of the bot `id`, in any case; `id` itself if it has none. */
 export function keyOf(config, id) {
   const models = config.models ?? {};
-  if (id in models) return id;
+  if (Object.hasOwn(models, id)) return id;
   const folded = fold(id);
   return Object.keys(models).find((key) => fold(key) === folded) ?? id;
 }
 
+/** What `models` has under `key`, which may be a word that every object knows, like "constructor"; or undefined. */
+export const optionsOf = ({ models = {} }, key) => (Object.hasOwn(models, key) ? models[key] : undefined);
+
 /** Set `fields` of the bot's options; a field that is undefined goes. */
 export function botPatch(config, id, fields) {
   const key = keyOf(config, id);
-  const before = config.models?.[key];
+  const before = optionsOf(config, key);
   return { target: ["models", key], before, after: filled({ ...before, ...fields }) };
 }
 
@@ -50,7 +53,7 @@ function apply(config, { target: [part, key], after }) {
 /** What stands at a patch's place; undefined where nothing does. */
 export function valueAt(config, [part, key]) {
   if (part === "*") return config;
-  if (part === "models") return config.models?.[key];
+  if (part === "models") return optionsOf(config, key);
   if (part === "custom_models") return customOf(config, key);
   return config[part];
 }
@@ -78,14 +81,14 @@ export function isEqual(one, other) {
   if (typeof one !== "object" || typeof other !== "object" || !one || !other) return false;
   if (Array.isArray(one) !== Array.isArray(other)) return false;
   const keys = Object.keys(one);
-  return keys.length === Object.keys(other).length && keys.every((key) => key in other && isEqual(one[key], other[key]));
+  return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && isEqual(one[key], other[key]));
 }
 
 /** `after`, with the parts that equal those of `before` being those: what did not change stays the same object. */
 export function shared(before, after) {
   if (isEqual(before, after)) return before;
   if (!isObject(before) || !isObject(after)) return after;
-  return Object.fromEntries(Object.entries(after).map(([key, value]) => [key, shared(before[key], value)]));
+  return Object.fromEntries(Object.entries(after).map(([key, value]) => [key, Object.hasOwn(before, key) ? shared(before[key], value) : value]));
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);

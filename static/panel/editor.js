@@ -1,6 +1,6 @@
 // One bot: what Poe says of it, and its options. Each field is saved when it is left.
 import { html, useRef, useState } from "./dom.js";
-import { botPatch, customPatch, keyOf } from "./config.js";
+import { botPatch, customPatch, keyOf, optionsOf } from "./config.js";
 import { priceInWords, tokens } from "./format.js";
 import { day, t } from "./i18n.js";
 import { modalityName } from "./models.js";
@@ -93,7 +93,7 @@ export function Editor({ store, state, row, onClose, onTest, onChat }) {
 
 const reset = (config, id) => {
   const key = keyOf(config, id);
-  return { target: ["models", key], before: config.models?.[key], after: undefined };
+  return { target: ["models", key], before: optionsOf(config, key), after: undefined };
 };
 
 /** The option that an error's path names: "models.GPT-5.aliases[0]" → "aliases". */

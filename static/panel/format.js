@@ -30,8 +30,12 @@ export function priceInWords(pricing) {
   ].filter(Boolean).join(" · ");
 }
 
+/** The dollars of each kind; 0 for what has no price, or one that is none. */
 const amounts = (pricing) =>
-  ["prompt", "completion", "request", "image"].map((kind) => Number(pricing?.[kind] ?? 0) || 0);
+  ["prompt", "completion", "request", "image"].map((kind) => {
+    const amount = Number(pricing?.[kind] ?? 0);
+    return Number.isFinite(amount) && amount > 0 ? amount : 0;
+  });
 
 function dollars(amount) {
   if (amount >= 100 || (amount >= 1 && Number.isInteger(amount))) return `$${amount.toFixed(0)}`;

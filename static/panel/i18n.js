@@ -34,9 +34,14 @@ export function t(key, values = {}) {
   const text = typeof entry === "string" ? entry : (entry[plurals.select(values.n)] ?? entry.other);
   return text.replace(/\{(\w+)\}/g, (place, name) => {
     const value = values[name] ?? place;
-    return typeof value === "number" ? number(value) : value;
+    return typeof value === "number" ? number(value) : isolated(value);
   });
 }
+
+const TURNS = /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** A text that runs from right to left, or turns others round, kept from turning what stands beside it. */
+const isolated = (text) => (TURNS.test(text) ? `\u2068${text}\u2069` : text);
 
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
 

@@ -202,7 +202,7 @@ function Group({ owner, some, matches, drawn, selected, tests, isGrouped, isFold
           <input type="checkbox" class="check" aria-label=${t("models.selectGroup", { name })}
             checked=${matching.every((id) => selected.has(id))} onChange=${(event) => onSelect(matching, event.target.checked)} />
           <h2><button type="button" aria-expanded=${!isFolded} onClick=${onFold}>
-            <${Icon} name="chevron" />${name}
+            <${Icon} name="chevron" /><span class="owner">${name}</span>
             <span class="group-count">${t("models.groupCount", { shown: number(shown), all: number(some.length) })}</span>
           </button></h2>
         </div>`}

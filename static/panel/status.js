@@ -4,11 +4,11 @@ import { bytes } from "./format.js";
 import { ago, number, t, time } from "./i18n.js";
 import { Empty, Icon } from "./widgets.js";
 
-export function Status({ state: { server, file } }) {
+export function Status({ state: { server, absence } }) {
   if (!server) return html`<${Empty} icon="clock" title=${t("loading")} />`;
   return html`
     <div class="status">
-      <${Card} title=${t("status.service")} isGood=${true} word=${t("status.running")} rows=${[
+      <${Card} title=${t("status.service")} isGood=${!absence} word=${absence ? t("status.unreachable") : t("status.running")} rows=${[
         [t("status.version"), server.version],
         [t("status.started"), server.started_at && html`<${Moment} seconds=${server.started_at} />`],
         [t("status.workers"), number(server.workers)],

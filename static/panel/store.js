@@ -10,7 +10,8 @@ const PASSING = (status) => status === 0 || status === 429 || status >= 500;
 /**
  * State: phase "loading" | "ready" | "failed" (with `failure`); `config` with every change, saved or not; `rows`;
  * `saving` "idle" | "saving" | "saved" | "failed" (with `failure`); `clash`, a change that met another of the same
- * place; `undoable` and `redoable`, what a step would take back or do again; `server`, the state page's answer.
+ * place; `undoable` and `redoable`, what a step would take back or do again; `server`, the state page's last
+ * answer, and `absence`, why none has come since.
  * `notify(kind, values)` is told what a person should hear of.
  */
 export class Store extends Source {
@@ -23,7 +24,7 @@ export class Store extends Source {
   #isBusy = false;
 
   constructor(api, notify) {
-    super({ phase: "loading", failure: null, config: {}, rows: [], saving: "idle", clash: null, server: null });
+    super({ phase: "loading", failure: null, config: {}, rows: [], saving: "idle", clash: null, server: null, absence: null });
     this.#api = api;
     this.#notify = notify;
   }
@@ -53,9 +54,12 @@ export class Store extends Source {
 
   /** Look whether the file or the list has changed elsewhere; show it if nothing of ours is under way. */
   async follow() {
-    const server = await this.#api.state();
+    const server = await this.#api.state().catch((absence) => {
+      this.set({ absence });
+      throw absence;
+    });
     const before = this.state.server;
-    this.set({ server });
+    this.set({ server, absence: null });
     if (!this.isSettled || this.state.phase !== "ready") return;
     const isNew = server.file.version !== this.#saved.version;
     const isBroken = !isEqual(server.file.error, this.state.file?.error ?? null);

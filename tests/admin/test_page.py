@@ -43,6 +43,20 @@ def test_everything_on_the_page_is_served_from_here(panel: Gateway, browser: Bro
         assert panel.http.get(url).status_code == 200
 
 
+def test_every_script_that_others_import_is_asked_for_at_once(panel: Gateway, browser: Browser) -> None:
+    page = browser(panel).get("/admin").text
+    preloaded = set(re.findall(r'rel="modulepreload" href="/static/\w+/([^"]*)"', page))
+    start = ROOT / "static" / "panel.js"
+    imported, ahead = set[Path](), [start]
+    while ahead:
+        path = ahead.pop()
+        found = re.findall(r'from "(\.[^"]+)"', path.read_text(encoding="utf-8"))
+        new = {path.parent.joinpath(each).resolve() for each in found} - imported
+        imported |= new
+        ahead += new
+    assert preloaded == {str(path.relative_to(start.parent)) for path in imported}
+
+
 def test_head_is_answered_without_a_body(panel: Gateway, browser: Browser) -> None:
     response = browser(panel).head("/admin")
     assert response.status_code == 200

@@ -90,10 +90,33 @@ def _entry(
     }
 
 
+MARKUP = '<img src=x onerror="window.wasRun = 1"><script>window.wasRun = 1</script>'
+ARABIC = "\u0628\u0648\u062a-\u0627\u0644\u0639\u0631\u0628\u064a\u0629"
+
+
+def _odd(name: str, **more: object) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 1, "owned_by": name, "description": name} | more
+
+
+def odd_entries() -> list[dict[str, object]]:
+    """Bots of a list that somebody filled who means harm, or who never looked at a screen."""
+    modes = {"input_modalities": ["text", "hologram"], "output_modalities": ["text"]}
+    endless = {"context_length": 10**15, "max_output_tokens": 1}
+    prices = {"prompt": "0.00000012", "completion": "1234.5"}
+    return [
+        _odd(MARKUP),
+        _odd("L" * 300, architecture=modes, context_window=endless, pricing=prices, description="d" * 5000),
+        _odd(ARABIC, pricing={"prompt": "-1", "completion": "NaN"}),
+        _odd("\u202edesrever"),
+        _odd("__proto__"),
+        _odd("constructor"),
+    ]
+
+
 class Poe(Served):
     """These bots on a free port of the loopback. ``others`` are those of the list that do not answer."""
 
-    def __init__(self, count: int = COUNT) -> None:
+    def __init__(self, count: int = COUNT, more: Sequence[dict[str, object]] = ()) -> None:
         kinds = [*BOTS, *(_named(name, *answering) for name, answering in _ANSWERING.items())]
-        self.others = list(_others(count - sum(not kind.is_private for kind in kinds)))
+        self.others = [*_others(count - sum(not kind.is_private for kind in kinds)), *more]
         super().__init__(create_poe(kinds, self.others))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -110,7 +111,7 @@ class Panel:
 
     def row(self, bot: str) -> Locator:
         """The line of the bot with that name at Poe."""
-        return self.page.locator(f'.row[data-id="{bot}"]')
+        return self.page.locator(f".row[data-id={json.dumps(bot, ensure_ascii=False)}]")
 
     def chip(self, label: str) -> Locator:
         return self.page.locator(".toolbar .chip", has_text=re.compile(rf"^{re.escape(label)}\d*$"))
