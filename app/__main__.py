@@ -10,11 +10,26 @@ import os
 import sys
 
 from app import start
+from app.settings import overview
+
+_USAGE = """\
+usage: python -m app
+
+Runs the gateway until SIGTERM. It takes no options; its settings are environment variables,
+described in docs/configuration.md:
+
+"""
 
 
 def main() -> None:
-    """Start the service in this process's place."""
+    """Start the service in this process's place, or say how that is done."""
+    arguments = sys.argv[1:]
+    if arguments in (["-h"], ["--help"]):
+        sys.stdout.write(_USAGE + overview())
+        return
     settings = start.load()
+    if arguments:
+        sys.exit(f"poe2openai: {arguments[0]} means nothing: there are no options, see python -m app --help")
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     environment = os.environ | {"WEB_CONCURRENCY": str(settings.workers)}
     os.execve(sys.executable, command, environment)  # noqa: S606

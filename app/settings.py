@@ -367,6 +367,11 @@ def _check_keys(poe_key: str, path: Path | None) -> None:
         raise SettingsError(f"ACCESS_KEYS={_shown(str(path))!r} cannot be used: {error}") from None
 
 
+def overview() -> str:
+    """All variables with their defaults, a line each."""
+    return "".join(f"  {each.name:<28}{each.default}".rstrip() + "\n" for _, each in _variables())
+
+
 def reference() -> str:
     """The table of all settings in Markdown, as docs/configuration.md holds it."""
     rows = [

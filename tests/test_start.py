@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.settings import Settings, reference
 from tests.gateway import COMMAND, LIMIT, ROOT, Gateway, environment, free_port, message_of
 from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
 
@@ -103,6 +103,21 @@ def test_addresses_of_redis_that_can_be_used(tmp_path: Path) -> None:
         assert settings.redis_url == url
         assert url not in repr(settings)
     assert Settings.load({"CONFIG_DIR": str(tmp_path)}).redis_url is None
+
+
+def test_help_names_every_setting_and_starts_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app", "--help"]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    documented = re.findall(r"^\| `(\w+)` \|", reference(), re.MULTILINE)
+    assert re.findall(r"^  ([A-Z_]+)\b", ended.stdout, re.MULTILINE) == documented
+
+
+@pytest.mark.parametrize("argument", ["--port=80", "serve", "--workers"])
+def test_an_option_stops_the_start_with_one_line(tmp_path: Path, argument: str) -> None:
+    assert argument in refusal(tmp_path, (sys.executable, "-m", "app", argument))
 
 
 def test_gunicorn_by_itself_refuses_as_well(tmp_path: Path) -> None:
