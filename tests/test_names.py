@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -13,18 +14,22 @@ from app.names import Names
 from tests.gateway import LIMIT
 
 MANY = 20
+HOST = "poe.example"
+GETADDRINFO = socket.getaddrinfo
 FOUND = [(socket.AF_INET, ("192.0.2.1", 443))]
 
 
 class Resolver:
-    """Answers when it is told to."""
+    """Answers when it is told to; to who asks for another host, as threads of other tests may, at once."""
 
     def __init__(self) -> None:
         self.questions: list[object] = []
         self.may_answer = threading.Event()
         self.knows = True
 
-    def __call__(self, host: str, port: int, **_: object) -> list[object]:
+    def __call__(self, host: str, port: int, **more: Any) -> list[Any]:
+        if host != HOST:
+            return GETADDRINFO(host, port, **more)
         self.questions.append((host, port))
         assert self.may_answer.wait(LIMIT)
         if not self.knows:
@@ -44,12 +49,12 @@ def ask(pool: ThreadPoolExecutor, asked: Names, seconds: float) -> list[Future[o
 
 
 def test_who_asks_while_a_question_is_under_way_shares_its_answer(resolver: Resolver) -> None:
-    asked = Names("poe.example", 443)
+    asked = Names(HOST, 443)
     with ThreadPoolExecutor(MANY) as pool:
         for each in ask(pool, asked, 0.1):
             with pytest.raises(TimeoutError):
                 each.result()
-        assert resolver.questions == [("poe.example", 443)]
+        assert resolver.questions == [(HOST, 443)]
         last = pool.submit(asked.addresses, LIMIT)
         resolver.may_answer.set()
         assert last.result() == FOUND
@@ -58,7 +63,7 @@ def test_who_asks_while_a_question_is_under_way_shares_its_answer(resolver: Reso
 
 def test_what_cannot_be_found_is_told_to_each(resolver: Resolver) -> None:
     resolver.knows = False
-    asked = Names("poe.example", 443)
+    asked = Names(HOST, 443)
     with ThreadPoolExecutor(MANY) as pool:
         answers = ask(pool, asked, LIMIT)
         resolver.may_answer.set()
@@ -71,7 +76,7 @@ def test_a_question_that_hangs_is_asked_once_more_and_no_oftener(
     resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(names, "_FRESH_SECONDS", 0.0)
-    asked = Names("poe.example", 443)
+    asked = Names(HOST, 443)
     for _ in range(MANY):
         with pytest.raises(TimeoutError):
             asked.addresses(0.01)
