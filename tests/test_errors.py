@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from typing import Any
 
-import httpx
 import pytest
 
-from tests.gateway import KEY, Gateway, authorization, content_of, events_in, message_of
+from tests.apis import APIS, CHAT, Api, Said, every_api
+from tests.gateway import KEY, Gateway, authorization
 from tests.upstream.scripted import (
     DONE,
     END,
@@ -33,19 +32,7 @@ from tests.upstream.scripted import (
 FINE = answer(text("fine"), DONE)
 
 
-def told(response: httpx.Response, status: int, code: str | None) -> dict[str, Any]:
-    """The error of a response, which must have this status and code and OpenAI's form."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/json"
-    assert response.headers["x-request-id"]
-    error: dict[str, Any] = response.json()["error"]
-    assert response.json().keys() == {"error"}
-    assert error.keys() == {"message", "type", "param", "code"}
-    assert error["code"] == code, error
-    assert error["message"]
-    assert error["type"]
-    return error
-
+told = CHAT.told
 
 STATUSES = [
     (400, 400, None),
@@ -69,11 +56,18 @@ STATUSES = [
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize(("poes", "status", "code"), STATUSES)
+@every_api
 def test_a_status_of_poes_becomes_openais(
-    gateway: Gateway, upstream: ScriptedUpstream, poes: int, status: int, code: str | None, stream: bool
+    api: Api,
+    gateway: Gateway,
+    upstream: ScriptedUpstream,
+    poes: int,
+    status: int,
+    code: str | None,
+    stream: bool,
 ) -> None:
     script = respond(poes, b"" if poes == 204 else {"error": {"message": "Poe's own words."}})
-    error = told(gateway.ask(upstream.bot(script).name, stream=stream), status, code)
+    error = api.told(api.ask(gateway, upstream.bot(script).name, stream=stream), status, code)
     assert poes < 400 or "Poe's own words." in error["message"]
 
 
@@ -98,21 +92,29 @@ EVENTS = [
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize(("said", "status", "code"), EVENTS)
+@every_api
 def test_an_error_event_in_a_200_becomes_a_status(
-    gateway: Gateway, upstream: ScriptedUpstream, said: bytes, status: int, code: str | None, stream: bool
+    api: Api,
+    gateway: Gateway,
+    upstream: ScriptedUpstream,
+    said: bytes,
+    status: int,
+    code: str | None,
+    stream: bool,
 ) -> None:
     bot = upstream.bot(answer(event("meta", {}), said, DONE))
-    told(gateway.ask(bot.name, stream=stream), status, code)
+    api.told(api.ask(gateway, bot.name, stream=stream), status, code)
     assert len(bot.queries) == 1
 
 
 @pytest.mark.parametrize("retry_after", ["7", "Wed, 21 Oct 2026 07:28:00 GMT"])
 @pytest.mark.parametrize("status", [429, 503])
+@every_api
 def test_poes_retry_after_is_handed_on(
-    gateway: Gateway, upstream: ScriptedUpstream, status: int, retry_after: str
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, status: int, retry_after: str
 ) -> None:
     bot = upstream.bot(respond(status, {"error": "busy"}, Retry_After=retry_after))
-    response = gateway.ask(bot.name)
+    response = api.ask(gateway, bot.name)
     assert (response.status_code, response.headers["retry-after"]) == (status, retry_after)
 
 
@@ -127,14 +129,15 @@ def test_poes_retry_after_is_handed_on(
     ],
     ids=["points", "key", "bot", "rate", "fault"],
 )
+@every_api
 def test_nobody_is_to_retry_what_would_fail_again(
-    gateway: Gateway, upstream: ScriptedUpstream, script: Script, expected: str | None
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, script: Script, expected: str | None
 ) -> None:
-    assert gateway.ask(upstream.bot(script).name).headers.get("x-should-retry") == expected
+    assert api.ask(gateway, upstream.bot(script).name).headers.get("x-should-retry") == expected
 
 
 def test_nobody_is_to_retry_a_wrong_request(gateway: Gateway) -> None:
-    for path in ("/v1/chat/completions", "/v1/messages", "/v1/nowhere"):
+    for path in (*(api.path for api in APIS), "/v1/nowhere"):
         response = gateway.http.post(path, json={}, headers=authorization())
         assert (response.status_code >= 400, response.headers["x-should-retry"]) == (True, "false")
 
@@ -146,10 +149,13 @@ def test_an_unknown_bot_is_named(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(gateway: Gateway, upstream: ScriptedUpstream, status: int) -> None:
+@every_api
+def test_redirects_are_not_followed(
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, status: int
+) -> None:
     elsewhere = upstream.bot(FINE)
     location = f"{upstream.url}/bot/{elsewhere.name}"
-    told(gateway.ask(upstream.bot(respond(status, Location=location)).name), 502, "upstream_error")
+    api.told(api.ask(gateway, upstream.bot(respond(status, Location=location)).name), 502, "upstream_error")
     assert elsewhere.queries == []
 
 
@@ -173,10 +179,11 @@ def test_redirects_are_not_followed(gateway: Gateway, upstream: ScriptedUpstream
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@every_api
 def test_an_answer_that_is_none_is_a_502(
-    gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
 ) -> None:
-    told(gateway.ask(upstream.bot(script).name, stream=stream), 502, "upstream_error")
+    api.told(api.ask(gateway, upstream.bot(script).name, stream=stream), 502, "upstream_error")
 
 
 # Asking again.
@@ -190,8 +197,7 @@ def test_a_failure_before_the_answer_is_tried_once_more(
     bot = upstream.bot(failure, FINE)
     response = gateway.ask(bot.name, stream=stream)
     assert response.status_code == 200, response.text
-    said = content_of(events_in(response.content)) if stream else message_of(response)["content"]
-    assert said == "fine"
+    assert CHAT.said(response) == Said("fine")
     assert len(bot.queries) == 2
     assert bot.queries[0].body == bot.queries[1].body
 
@@ -215,6 +221,10 @@ def test_a_failure_is_tried_only_once_more(
         respond(503, {"text": "no", "allow_retry": False}),
         answer(error("Internal server error", allow_retry=True), DONE),
         answer(error("no", allow_retry=False), DONE),
+        [b"HTTP/1.1 20", close],
+        [b"HTTP/1.1 20", reset],
+        [HEAD, close],
+        [HEAD, reset],
         begin(text("begun"), reset),
         begin(text("begun"), close),
         begin(replace("held back"), reset),
@@ -242,32 +252,28 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("failure", "code"), FAILURES)
+@every_api
 def test_a_failure_in_mid_stream_is_an_error_and_no_finish(
-    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, code: str
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, failure: Script, code: str
 ) -> None:
     client_reads = threading.Event()
     bot = upstream.bot([*begin(text("Half an "), client_reads), *failure])
     with gateway.connect() as client:
-        client.post(bot.name, stream=True, stream_options={"include_usage": True})
+        api.send(client, bot.name, stream=True)
         assert client.read_head().status == 200
         body = client.read_until(b"Half an ")
         client_reads.set()
         body += client.read_rest()
-    *chunks, failed, done = events_in(body)
-    assert content_of(chunks) == "Half an "
-    assert failed.keys() == {"error"}
-    assert failed["error"].keys() == {"message", "type", "param", "code"}
-    assert failed["error"]["code"] == code
-    assert done == "[DONE]"
-    assert all(choice["finish_reason"] is None for each in chunks for choice in each["choices"])
+    assert api.streamed(body) == Said("Half an ", api.failed(code))
 
 
 @pytest.mark.parametrize(("failure", "code"), FAILURES)
+@every_api
 def test_a_failure_in_the_middle_of_a_whole_answer_is_a_status(
-    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, code: str
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, failure: Script, code: str
 ) -> None:
     status = {"upstream_error": 502, "insufficient_quota": 402}[code]
-    told(gateway.ask(upstream.bot([*begin(text("Half an ")), *failure]).name), status, code)
+    api.told(api.ask(gateway, upstream.bot([*begin(text("Half an ")), *failure]).name), status, code)
 
 
 # Time-outs.
@@ -295,11 +301,7 @@ def test_a_stream_that_falls_silent_ends_with_an_error(
     impatient_gateway: Gateway, upstream: ScriptedUpstream
 ) -> None:
     bot = upstream.bot(begin(text("Half an "), until_closed))
-    *chunks, failed, done = impatient_gateway.stream(bot.name)
-    assert content_of(chunks) == "Half an "
-    assert failed["error"]["code"] == "idle_timeout"
-    assert done == "[DONE]"
-    assert all(each["choices"][0]["finish_reason"] is None for each in chunks)
+    assert CHAT.said(impatient_gateway.ask(bot.name, stream=True)) == Said("Half an ", "idle_timeout")
     bot.query.wait_closed()
 
 
@@ -343,27 +345,30 @@ def test_a_poe_that_cannot_be_reached(start_gateway) -> None:
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@every_api
 def test_the_key_is_in_no_error(
-    gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
 ) -> None:
-    response = gateway.ask(upstream.bot(script).name, stream=stream)
+    response = api.ask(gateway, upstream.bot(script).name, stream=stream)
     assert "error" in response.text
     assert KEY not in response.text
     assert KEY not in str(response.headers)
     assert KEY not in gateway.log.read_text()
 
 
+@every_api
 def test_what_a_bots_program_said_to_itself_is_not_shown(
-    gateway: Gateway, upstream: ScriptedUpstream
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream
 ) -> None:
     bot = upstream.bot(answer(error("Oops.", raw_response="Traceback: private"), DONE))
-    assert "private" not in gateway.ask(bot.name).text
+    assert "private" not in api.ask(gateway, bot.name).text
 
 
-def test_an_error_page_is_not_shown(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+@every_api
+def test_an_error_page_is_not_shown(api: Api, gateway: Gateway, upstream: ScriptedUpstream) -> None:
     page = b"<!DOCTYPE html><html><h1>Bad gateway</h1> nginx private-host</html>"
-    response = gateway.ask(upstream.bot(respond(500, page, Content_Type="text/html")).name)
-    told(response, 502, "upstream_error")
+    response = api.ask(gateway, upstream.bot(respond(500, page, Content_Type="text/html")).name)
+    api.told(response, 502, "upstream_error")
     assert "private-host" not in response.text
 
 
@@ -389,9 +394,3 @@ def test_a_short_key_spoils_no_words(gateway: Gateway, upstream: ScriptedUpstrea
         headers={"Authorization": "Bearer o"},
     )
     assert response.json()["error"]["message"] == "Something broke."
-
-
-def test_a_head_that_is_cut_off_is_not_asked_for_again(gateway: Gateway, upstream: ScriptedUpstream) -> None:
-    bot = upstream.bot([b"HTTP/1.1 20", close])
-    assert gateway.ask(bot.name).status_code == 502
-    assert len(bot.queries) == 1

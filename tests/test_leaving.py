@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests.apis import Api, every_api
 from tests.gateway import WORDS, Client, Gateway, authorization, content_of, events_in, message_of
 from tests.upstream.scripted import (
     DONE,
@@ -46,13 +47,14 @@ def has_arrived(script: Script) -> threading.Event:
 @pytest.mark.parametrize("leave", [Client.close, Client.reset], ids=["closes", "resets"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("silence", SILENCES)
+@every_api
 def test_a_client_that_leaves_in_a_silence_takes_its_query_with_it(
-    gateway: Gateway, upstream: ScriptedUpstream, silence: str, stream: bool, leave
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, silence: str, stream: bool, leave
 ) -> None:
     script = list(SILENCES[silence])
     arrived = has_arrived(script)
     bot = upstream.bot(script)
-    client = gateway.connect().post(bot.name, stream=stream)
+    client = api.send(gateway.connect(), bot.name, stream=stream)
     assert arrived.wait(LIMIT)
     if stream and silence == "in mid-answer":
         client.read_head()
@@ -63,8 +65,9 @@ def test_a_client_that_leaves_in_a_silence_takes_its_query_with_it(
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@every_api
 def test_a_client_that_leaves_while_text_flows_takes_its_query_with_it(
-    gateway: Gateway, upstream: ScriptedUpstream, stream: bool
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, stream: bool
 ) -> None:
     flows = threading.Event()
 
@@ -75,7 +78,7 @@ def test_a_client_that_leaves_while_text_flows_takes_its_query_with_it(
             connection.closed.wait(0.01)
 
     bot = upstream.bot([HEAD, flow, until_closed])
-    client = gateway.connect().post(bot.name, stream=stream)
+    client = api.send(gateway.connect(), bot.name, stream=stream)
     assert flows.wait(LIMIT)
     left_at = client.close()
     assert bot.query.wait_closed() - left_at < 1

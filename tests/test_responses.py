@@ -245,19 +245,6 @@ def test_openai_leaving_a_stream_ends_the_bots_query(client: openai.OpenAI, poe:
     assert poe.slow.ended.wait(LIMIT)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_client_that_leaves_takes_its_query_with_it(
-    gateway: Gateway, upstream: ScriptedUpstream, stream: bool
-) -> None:
-    arrived = threading.Event()
-    bot = upstream.bot(scripted.begin(scripted.text("Half"), lambda _: arrived.set(), scripted.until_closed))
-    body = json.dumps({"model": bot.name, "input": "hi", "stream": stream}).encode()
-    connection = gateway.connect().request("POST", "/v1/responses", body)
-    assert arrived.wait(LIMIT)
-    connection.close()
-    bot.query.wait_closed()
-
-
 # What reaches the bot.
 
 

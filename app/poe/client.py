@@ -200,6 +200,7 @@ class Answer:
         self._first_byte_timeout = first_byte_timeout
         self._idle_timeout = idle_timeout
         self._body = b""  # that came with the head
+        self._has_answered = False  # a byte of the head has come
         self._has_begun = False  # a byte of the body has come
         self._is_sent = False  # the whole request
         self._early: bytes | None = None  # what came before that
@@ -268,12 +269,11 @@ class Answer:
     def read_head(self) -> None:
         """Wait for the head, as long as the first byte may take, however slowly it drips."""
         deadline = time.monotonic() + self._first_byte_timeout
-        received = False
         while not self._parser.has_head:
             data = self._receive(max(0.001, deadline - time.monotonic()))
             if not data:
-                raise _unreachable(retryable=not received)
-            received = True
+                raise self._cut_off()
+            self._has_answered = True
             self._body += self._parse(data)
 
     def read(self) -> bytes:
@@ -286,6 +286,8 @@ class Answer:
             self._has_begun = True
             return body
         while not self._parser.complete:
+            if self._parser.failure is not None:
+                raise _broken(self._parser.failure)
             data = self._receive(self._idle_timeout if self._has_begun else self._first_byte_timeout)
             if not data:
                 if self._parser.may_end:
@@ -362,11 +364,11 @@ class Answer:
         try:
             return self._parser.feed(data)
         except WireError as error:
-            raise QueryFailed(errors.bad_upstream(f"Poe's answer is broken: {error}.")) from error
+            raise _broken(error) from error
 
     def _cut_off(self) -> QueryFailed:
         if not self._has_begun:
-            return _unreachable()
+            return _unreachable(retryable=not self._has_answered)
         return QueryFailed(errors.bad_upstream("Poe closed the connection in the middle of the answer."))
 
 
@@ -376,6 +378,10 @@ def _send_some(connection: socket.socket, data: memoryview) -> int:
         return connection.send(data)
     except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
         return 0
+
+
+def _broken(error: WireError) -> QueryFailed:
+    return QueryFailed(errors.bad_upstream(f"Poe's answer is broken: {error}."))
 
 
 def _unreachable(*, retryable: bool = True) -> QueryFailed:

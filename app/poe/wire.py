@@ -27,7 +27,8 @@ class ResponseParser:
 
     ``has_head`` says that ``status`` and ``headers`` (names in lower case) are known, ``complete``
     that the body has ended, ``may_end`` that the connection may close now without anything being
-    cut off, ``reusable`` that another request may follow on the connection.
+    cut off, ``reusable`` that another request may follow on the connection. ``failure``: what is wrong
+    behind the bytes that ``feed`` has returned.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class ResponseParser:
         self.has_head = False
         self.complete = False
         self.reusable = False
+        self.failure: WireError | None = None
         self._barren = 0  # bytes since the last of the body
         self._body: list[bytes] = []
         self._inflate: Any = None
@@ -48,12 +50,14 @@ class ResponseParser:
         return self.complete or (self.has_head and not is_framed)
 
     def feed(self, data: bytes) -> bytes:
-        """Parse what one read brought. Raises ``WireError``."""
+        """Parse what one read brought. Raises ``WireError``, if it brought nothing good before."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.complete:
-                raise WireError(str(error)) from None
+                self.failure = WireError(str(error))
+                if not self._body:
+                    raise self.failure from None
             self.reusable = False  # something came behind the end
         if not self._body:
             self._barren += len(data)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.apis import APIS
 from tests.faults import census
 from tests.faults.clients import MISBEHAVIOURS, misbehave
-from tests.faults.test_upstreams import end_of
 from tests.faults.upstreams import FAULTS, FINE, GOOD
 from tests.gateway import Client, Gateway
 from tests.upstream.scripted import ScriptedUpstream
@@ -46,9 +46,9 @@ class Storm:
             misbehave(self._gateway, self._upstream, name, Client.reset if stream else Client.close)
             return
         fault = FAULTS[self._faults[int(chance * len(self._faults))]]
-        script, end = (GOOD, FINE) if kind == "good" else (fault.script, fault.end)
-        bot = self._upstream.bot(script)
-        assert end_of(self._gateway.ask(bot.name, stream=stream), stream) == end
+        script, failure = (GOOD, None) if kind == "good" else (fault.script, fault.failure)
+        api = APIS[int(chance * 997) % len(APIS)]
+        api.check_end(api.ask(self._gateway, self._upstream.bot(script).name, stream=stream), FINE, failure)
 
 
 @pytest.mark.parametrize("count", [160, pytest.param(800, marks=pytest.mark.long)])

@@ -11,14 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.apis import APIS, Api
 from tests.faults import census
-from tests.faults.upstreams import FAULTS, GOOD
-from tests.gateway import Gateway, content_of, events_in, message_of
+from tests.faults.upstreams import BROKEN, FAULTS, FINE, GOOD, LATE, SILENT
+from tests.gateway import Gateway
 from tests.test_errors import told
 from tests.test_timeouts import stalling
-from tests.upstream.scripted import ScriptedUpstream
+from tests.upstream.scripted import ScriptedUpstream, close, reset
 
-_STATUSES = {"upstream_error": 502, "first_byte_timeout": 504, "idle_timeout": 504}
 STREAMS = [False, pytest.param(True, marks=pytest.mark.long)]
 
 
@@ -43,30 +43,20 @@ def watched(upstream: ScriptedUpstream, gateway: Gateway) -> Iterator[Gateway]:
     census.same_as(before, gateway)
 
 
-def end_of(response: httpx.Response, stream: bool) -> str:
-    """``FINE`` or the error's code; anything else is no clear end."""
-    if response.status_code != 200:
-        code: str = response.json()["error"]["code"]
-        told(response, _STATUSES[code], code)
-        return code
-    if not stream:
-        return str(message_of(response)["content"])
-    *events, done = events_in(response.content)
-    assert done == "[DONE]"
-    if "error" in events[-1]:
-        assert events[-1].keys() == {"error"}
-        return str(events[-1]["error"]["code"])
-    assert events[-1]["choices"][0]["finish_reason"] == "stop"
-    return content_of(events)
-
-
 def check(gateway: Gateway, upstream: ScriptedUpstream, name: str, stream: bool) -> None:
-    """The fault has its end."""
-    bot = upstream.bot(FAULTS[name].script)
-    assert end_of(gateway.ask(bot.name, stream=stream), stream) == FAULTS[name].end
+    """The fault has its end, in every API."""
+    fault = FAULTS[name]
+    bot = upstream.bot(fault.script)
+
+    def ask(api: Api) -> httpx.Response:
+        return api.ask(gateway, bot.name, stream=stream)
+
+    with ThreadPoolExecutor(len(APIS)) as pool:
+        for api, response in zip(APIS, pool.map(ask, APIS), strict=True):
+            api.check_end(response, FINE, fault.failure)
 
 
-STALLS = [name for name, fault in FAULTS.items() if _STATUSES.get(fault.end) == 504]
+STALLS = [name for name, fault in FAULTS.items() if fault.end in (LATE, SILENT)]
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -83,6 +73,24 @@ def test_a_stall_is_a_504(
     hurried_gateway: Gateway, upstream: ScriptedUpstream, name: str, stream: bool
 ) -> None:
     check(hurried_gateway, upstream, name, stream)
+
+
+def test_an_answer_that_is_cut_anywhere_ends_clearly(
+    patient_gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
+    """At every byte; each API has its turn."""
+    data = b"".join(each for each in GOOD if isinstance(each, bytes))
+    is_over = data.index(b"event: done") + len(b"event: done\r\ndata: {}\r\n\r")
+
+    def ask(end: int) -> None:
+        api, stream = APIS[end % len(APIS)], end % 2 == 1
+        bot = upstream.bot([data[:end], close], [data[:end], reset])
+        failure = BROKEN if end < is_over else None
+        api.check_end(api.ask(patient_gateway, bot.name, stream=stream), FINE, failure)
+        assert len(bot.queries) == (2 if end == 0 else 1), end
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(len(data))))
 
 
 def says_garbage(client: socket.socket) -> None:

@@ -19,6 +19,7 @@ from tests.upstream.scripted import (
     begin,
     chunk,
     close,
+    error,
     event,
     reset,
     respond,
@@ -39,6 +40,10 @@ class Fault:
 
     script: Script
     end: str
+
+    @property
+    def failure(self) -> str | None:
+        return None if self.end == FINE else self.end
 
 
 def flood(data: bytes, size: int = 64 * 1024 * 1024) -> object:
@@ -74,6 +79,11 @@ def slowly(script: Sequence[bytes], size: int) -> list[object]:
 def packed(body: bytes, coding: str = "gzip") -> list[bytes]:
     head = HEAD.replace(b"text/event-stream", b"text/event-stream\r\ncontent-encoding: " + coding.encode())
     return [head, chunk(body), END]
+
+
+def pieces(body: bytes) -> list[bytes]:
+    head, _, end = packed(body)
+    return [head, *(chunk(body[at : at + 1]) for at in range(len(body))), end]
 
 
 def whole(*fields: bytes, body: bytes = text(FINE) + DONE) -> list[bytes]:
@@ -151,6 +161,46 @@ FAULTS: dict[str, Fault] = {
     "a bomb": Fault(packed(gzip.compress(b"x" * 64 * 1024 * 1024)), BROKEN),
     "brotli": Fault(packed(b"x", "br"), BROKEN),
     "a byte at a time": Fault(slowly(GOOD, 1), FINE),  # type: ignore[arg-type]
+    "gzip in pieces": Fault(pieces(gzip.compress(_BODY)), FINE),
+    "a chunk with an extension": Fault([HEAD, b"%x;a=b\r\n%b\r\n" % (len(_BODY), _BODY), END], FINE),
+    "trailers": Fault([HEAD, chunk(_BODY), b"0\r\nx-sum: 1\r\n\r\n"], FINE),
+    "a length for a trailer": Fault([HEAD + chunk(_BODY) + b"0\r\ncontent-length: 3\r\n\r\n"], FINE),
+    "garbage behind done": Fault([HEAD + chunk(_BODY) + b"garbage"], FINE),
+    "no reason": Fault([HEAD.replace(b"200 OK", b"200 "), *GOOD[1:]], FINE),
+    "HTTP/1.0": Fault([b"HTTP/1.0 200 OK\r\n\r\n" + _BODY, close], FINE),
+    "no type": Fault([b"HTTP/1.1 200 OK\r\n" + _LENGTH + b"\r\n\r\n" + _BODY], FINE),
+    "its type in other words": Fault(
+        [HEAD.replace(b"text/event-stream", b"Text/Event-Stream; Charset=UTF-8"), *GOOD[1:]], FINE
+    ),
+    "JSON instead of events": Fault(respond(200, {"text": FINE}), BROKEN),
+    "no done": Fault(answer(text(FINE)), FINE),
+    "done twice": Fault(answer(text(FINE), DONE, DONE), FINE),
+    "text behind done": Fault(at_once(text(FINE), DONE, text("more"), error("Oh.")), FINE),
+    "an error behind the text": Fault(answer(text("Half"), error("Oh.", allow_retry=True)), BROKEN),
+    "an error that is none": Fault(answer(text("Half"), event("error", b"[1]")), BROKEN),
+    "nothing but comments": Fault(answer(b": ping\n\n" * 3), BROKEN),
+    "a replacement that goes on": Fault(
+        answer(text(FINE[:2]), event("replace_response", {"text": FINE}), DONE), FINE
+    ),
+    "what says nothing": Fault(
+        answer(
+            *(
+                b"\xef\xbb\xbf: a comment \xff\0\n",
+                event("meta", {"suggested_replies": True}),
+                event("new", b"\xff"),
+            ),
+            *(event("json", b"{broken"), event("ping", {}), event("suggested_reply", {"text": "And?"})),
+            *(text(FINE), event("data", {"metadata": "x"}), event("text", b'{"text": 5}'), DONE),
+        ),
+        FINE,
+    ),
+    "lines that end with carriage returns": Fault(answer(_BODY.replace(b"\r\n", b"\r")), FINE),
+    "lines that end in all ways": Fault(
+        answer(b'event: text\ndata: {\r\ndata:"text": "fine"}\r\n\n' + DONE), FINE
+    ),
+    "an error page of 10 MB": Fault(respond(500, b"x" * 10_000_000), BROKEN),
+    "an error in no known form": Fault(respond(500, [{"error": [1]}]), BROKEN),
+    "an error in many layers": Fault(respond(500, b"[" * 60_000), BROKEN),
     "a web page": Fault(respond(200, b"<html>sign in</html>", Content_Type="text/html"), BROKEN),
     "an error page that is cut": Fault(
         [b"HTTP/1.1 500 Oops\r\ncontent-length: 1000\r\n\r\nhalf", close], BROKEN

@@ -21,7 +21,10 @@ def chunks(*pieces: bytes) -> bytes:
 
 def parse(parts: Iterable[bytes]) -> tuple[bytes, ResponseParser]:
     parser = ResponseParser()
-    return b"".join([parser.feed(part) for part in parts]), parser
+    body = b"".join([parser.feed(part) for part in parts])
+    if parser.failure is not None:
+        raise parser.failure
+    return body, parser
 
 
 def cuts(data: bytes, width: int) -> list[bytes]:
@@ -106,6 +109,12 @@ def test_a_connection_that_is_to_close_is_not_used_again():
 def test_what_is_no_response_is_an_error(response: bytes, width: int):
     with pytest.raises(WireError):
         parse(cuts(response, width))
+
+
+def test_what_was_good_before_the_error_is_not_lost_with_it():
+    parser = ResponseParser()
+    assert parser.feed(CHUNKED + b"5\r\nhello\r\nzz\r\n") == b"hello"
+    assert parser.failure is not None
 
 
 @given(st.lists(st.binary(max_size=20), max_size=6), st.lists(st.integers(0, 300), max_size=6))
