@@ -153,7 +153,7 @@ def test_who_gives_anthropics_client_the_base_url_of_openais_is_told_the_right_o
 def test_anthropics_clients_are_told_so_in_their_form(gateway: Gateway, path: str) -> None:
     response = gateway.http.post(path, json={}, headers={"x-api-key": KEY})
     assert response.status_code == 404
-    assert response.json().keys() == {"type", "error"}
+    assert response.json().keys() == {"type", "error", "request_id"}
     assert response.json()["type"] == "error"
     assert response.json()["error"]["type"] == "not_found_error"
     assert "POST /v1/messages answers" in response.json()["error"]["message"]
@@ -295,6 +295,39 @@ def test_who_asks_before_sending_a_body_is_told_to_go_on(gateway: Gateway, bot: 
         assert client.read_head().status == 100
         client.send(body)
         assert client.response().status == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        (b"Content-Length: 100\r\n", 401),
+        (b"Transfer-Encoding: chunked\r\n", 401),
+        (b"Authorization: Bearer k\r\nContent-Length: 1000000000\r\n", 413),
+    ],
+)
+def test_nobody_is_asked_for_a_body_that_is_not_read(gateway: Gateway, fields: bytes, status: int) -> None:
+    with gateway.connect() as client:
+        client.send(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n%b\r\n" % fields)
+        response = client.response()
+        assert (response.status, response.headers["connection"]) == (status, "close")
+        assert client.read_to_the_end() == b""
+
+
+def test_a_body_that_comes_unasked_needs_no_word(gateway: Gateway, bot: Bot) -> None:
+    body = body_for(bot)
+    with gateway.connect() as client:
+        for _ in range(2):
+            client.request("POST", "/v1/chat/completions", body, {"Expect": "100-continue"})
+            response = client.response()
+            response = client.response() if response.status == 100 else response
+            assert (response.status, response.headers["connection"]) == (200, "keep-alive")
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/messages/count_tokens/"])
+def test_a_wrong_method_is_told_in_the_apis_form(gateway: Gateway, path: str) -> None:
+    response = gateway.http.put(path, json={})
+    assert response.status_code == 405
+    assert response.json()["request_id"] == response.headers["request-id"]
 
 
 def test_a_body_that_ends_early_is_a_400(gateway: Gateway, bot: Bot) -> None:

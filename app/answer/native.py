@@ -1,7 +1,8 @@
 """Native: a bot's own calls of tools, passed on as they come.
 
-Ids, indexes and arguments stay as the bot gives them. What is missing and no client can do without is
-put in: an id, an index, ``{}`` for arguments that never came.
+Ids and arguments stay as the bot gives them; calls are counted from 0 as they begin, since clients keep
+them in a list. What is missing and no client can do without is put in: ``{}`` for arguments that never
+came, an id, also where two calls have the same.
 
 Holds: the arguments of a call until its name has come.
 """
@@ -21,9 +22,13 @@ _Calls: TypeAlias = list[ToolCallStart | ToolCallArguments]
 @dataclass
 class _Call:
     id: str | None = None
-    has_begun: bool = False
+    number: int = -1  # of those that have begun; -1: it has not
     arguments: str = ""  # held until the call has begun
     has_arguments: bool = False
+
+    @property
+    def has_begun(self) -> bool:
+        return self.number >= 0
 
 
 class NativeCalls:
@@ -32,7 +37,8 @@ class NativeCalls:
     def __init__(self, make_id: Callable[[], str], *, parallel: bool = True) -> None:
         self._make_id = make_id
         self._parallel = parallel
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, _Call] = {}  # by the bot's index
+        self._ids: set[str] = set()  # of those that have begun, whose numbers are as many
         self._last = 0  # the index of the call that pieces without one belong to
 
     def feed(self, pieces: Iterable[ToolCallPiece]) -> _Calls:
@@ -44,8 +50,8 @@ class NativeCalls:
     def finish(self) -> _Calls:
         """The answer is over: a call without arguments has none."""
         return [
-            ToolCallArguments(index, "{}")
-            for index, call in self._calls.items()
+            ToolCallArguments(call.number, "{}")
+            for call in self._calls.values()
             if call.has_begun and not call.has_arguments
         ]
 
@@ -58,12 +64,17 @@ class NativeCalls:
         call.id = call.id or piece.id
         call.arguments += piece.arguments
         if piece.name and not call.has_begun:
-            call.has_begun = True
-            passed.append(ToolCallStart(index, call.id or self._make_id(), piece.name))
+            passed.append(self._begin(call, piece.name))
         if call.has_begun and call.arguments:
             call.has_arguments = True
-            passed.append(ToolCallArguments(index, call.arguments))
+            passed.append(ToolCallArguments(call.number, call.arguments))
             call.arguments = ""
+
+    def _begin(self, call: _Call, name: str) -> ToolCallStart:
+        call.number = len(self._ids)
+        id = call.id if call.id and call.id not in self._ids else self._make_id()
+        self._ids.add(id)
+        return ToolCallStart(call.number, id, name)
 
     def _index_of(self, piece: ToolCallPiece) -> int:
         """The index that the bot gives; else a new id begins the next call."""

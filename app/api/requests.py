@@ -26,6 +26,7 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
 # Asked for all the time. Of the panel's, what is refused is told: it may be a guess at the password.
 _QUIET_PATHS = ("/healthz", "/readyz")
 _QUIET_PANEL_PATHS = ("/static/", "/api/admin/state", "/metrics")
+_MESSAGES = ("/messages", "/messages/count_tokens")  # where a wrong method belongs to no blueprint
 PANEL_PREFIXES = ("/admin", "/api/", "/static/", "/metrics")  # same origin only
 _EXPOSED = ", ".join(
     [
@@ -109,7 +110,9 @@ def record() -> Record:
 
 def is_anthropics() -> bool:
     """Whether the request being served is of a client of Anthropic's API."""
-    return "HTTP_ANTHROPIC_VERSION" in request.environ or request.blueprint == "messages"
+    if "HTTP_ANTHROPIC_VERSION" in request.environ or request.blueprint == "messages":
+        return True
+    return request.blueprint is None and request.path.rstrip("/").endswith(_MESSAGES)
 
 
 def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = ()) -> None:

@@ -25,6 +25,7 @@ from app.answer.whole import Call, WholeAnswer
 from app.dialects.calls import CallsInTurn, Piece
 from app.dialects.form import Head
 from app.errors import ApiError
+from app.tools.objects import object_arguments
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 # By status; what is not named is a fault of this side or of the client's.
@@ -74,6 +75,7 @@ class MessageStream:
         self._open: type[Text | Reasoning | ToolCallStart] | None = None  # what the open block holds
         self._piece = b""  # with which a piece of the open block begins
         self._calls = CallsInTurn()
+        self._odd: list[str] | None = None  # arguments that do not begin as an object does
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """The events for a batch."""
@@ -133,8 +135,20 @@ class MessageStream:
         if isinstance(piece, ToolCallStart):
             block = _tool_use(piece.id, piece.name, {})
             self._begin(ToolCallStart, block, "input_json_delta", "partial_json", events)
+            self._odd = []
         else:
-            events += (self._piece, _encode(piece.arguments), _END_OF_PIECE)
+            self._argue(piece.arguments, events)
+
+    def _argue(self, arguments: str, events: list[bytes]) -> None:
+        """More of the open call. What cannot become an object is held until it is whole."""
+        if self._odd == []:
+            arguments = arguments.lstrip()
+            if arguments.startswith("{"):
+                self._odd = None
+        if self._odd is None:
+            events += (self._piece, _encode(arguments), _END_OF_PIECE)
+        elif arguments:
+            self._odd.append(arguments)
 
     def _end_calls(self, events: list[bytes]) -> None:
         for piece in self._calls.end():
@@ -158,6 +172,9 @@ class MessageStream:
         )
 
     def _end(self, events: list[bytes]) -> None:
+        if self._odd:
+            events += (self._piece, _encode(_object("".join(self._odd))), _END_OF_PIECE)
+        self._odd = None
         if self._open is not None:
             events.append(_event("content_block_stop", {"index": self._index}))
             self._open = None
@@ -169,12 +186,10 @@ class MessageStream:
         events.append(_event("message_stop", {}))
 
 
-def _input(call: Call) -> Mapping[str, Any]:
+def _object(arguments: str) -> str:
     """The arguments. What a bot made that is no object of JSON stands in one."""
-    try:
-        return msgspec.json.decode(call.arguments, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return {"arguments": call.arguments}
+    text = arguments.strip() or "{}"
+    return object_arguments(text) or _encode({"arguments": text}).decode()
 
 
 class WholeMessage(WholeAnswer):
@@ -198,7 +213,11 @@ class WholeMessage(WholeAnswer):
             blocks.append({"type": "thinking", "thinking": thinking, "signature": ""})
         if text:
             blocks.append({"type": "text", "text": text})
-        return blocks + [_tool_use(call.id, call.name, _input(call)) for call in self.calls]
+        return blocks + [self._called(call) for call in self.calls]
+
+    def _called(self, call: Call) -> Mapping[str, Any]:
+        given = msgspec.json.decode(_object(call.arguments), type=dict[str, Any])
+        return _tool_use(call.id, call.name, given)
 
 
 def _message(head: Head) -> dict[str, Any]:

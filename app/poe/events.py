@@ -186,7 +186,7 @@ def _piece(call: dict[str, Any]) -> ToolCallPiece | None:
     arguments = _words(function.get("arguments")) or ""
     if not (id or name or arguments):
         return None
-    return ToolCallPiece(index if isinstance(index, int) else None, id, name, arguments)
+    return ToolCallPiece(index if type(index) is int else None, id, name, arguments)
 
 
 def _words(value: object) -> str | None:

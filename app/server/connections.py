@@ -25,6 +25,7 @@ _BODY_BYTES_A_SECOND = (
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 _PAUSE_SECONDS = 0.2
 _WARNING_SECONDS = 60.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Not 0: that runs what is ready, but does not look at what sockets have become so.
 _TURN_SECONDS = 0.000_001
 _UNSENT_BYTES = 128 * 1024  # that the kernel keeps of an answer whose client takes nothing
@@ -36,11 +37,13 @@ class ClientSocket(gevent.socket.socket):
 
     Sends at once what it can: gevent's asks for the buffer's size before. ``TimeoutError`` means that
     the client has taken nothing for ``send_seconds``, or does not send its body as ``expect_body`` says.
+    ``owes_continue``: the client sends its body once it is asked for it (RFC 9110 section 10.1.1).
     """
 
     send_seconds: float | None = None
     timeout: float | None
     hub: Any
+    owes_continue = False
     _body_seconds = 0.0  # 0: nothing of a body is expected
     _body_ends = 0.0
     _iteration = -1  # of the event loop, at the last read of a body
@@ -67,6 +70,9 @@ class ClientSocket(gevent.socket.socket):
     def recv(self, *args: Any) -> bytes:
         if not self._body_seconds:
             return super().recv(*args)
+        if self.owes_continue:
+            self.owes_continue = False
+            self.sendall(_CONTINUE)
         if self._iteration == self.hub.loop.iteration:
             gevent.sleep(_TURN_SECONDS)  # it never had to wait: others have their turn
         self._iteration = self.hub.loop.iteration

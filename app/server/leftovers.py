@@ -18,7 +18,7 @@ _DRAIN_BYTES = 1024 * 1024
 _DRAIN_SECONDS = 2.0
 
 
-def _is_read(body: Any) -> bool:
+def is_read(body: Any) -> bool:
     """Whether all of a request's body has been taken off the connection."""
     reader = body.reader
     if hasattr(reader, "length"):
@@ -36,13 +36,13 @@ def drain(req: Request, sock: socket.socket) -> bool:
     body: Any = req.body
     if body.failed:
         return False
-    return _is_read(body) or (_read_away(sock, body.read) and _is_read(body))
+    return is_read(body) or (_read_away(sock, body.read) and is_read(body))
 
 
 def linger(req: Request | None, sock: socket.socket) -> None:
     """Let a client that is still sending read our answer: half-close, and read on for a while."""
     body: Any = req.body if req is not None else None
-    if body is not None and not body.failed and _is_read(body):
+    if body is not None and not body.failed and is_read(body):
         return
     until = time.monotonic() + _DRAIN_SECONDS
     with contextlib.suppress(OSError):

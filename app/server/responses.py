@@ -24,7 +24,9 @@ class ClientResponse(wsgi.Response):
     def send_headers(self) -> None:
         if not self.headers_sent:
             body: Any = self.req.body
-            if body.failed or leftovers.is_too_long(body):
+            client: Any = self.sock
+            is_unasked = client.owes_continue and not leftovers.is_read(body)
+            if body.failed or is_unasked or leftovers.is_too_long(body):
                 self.force_close()  # where the next request begins is not known, or too far away
             fields = [f"{name}: {value}\r\n" for name, value in self.headers]
             self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")

@@ -195,6 +195,8 @@ class GatewayWorker(GeventWorker):
 
     def _respond(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
         """Have the application answer; whether the connection may go on."""
+        request: Any = req
+        sock.owes_continue, request._expected_100_continue = request._expected_100_continue, False
         response, environ = wsgi.create(
             req, sock, addr, listener_name, self.cfg, response_class=ClientResponse
         )

@@ -33,8 +33,8 @@ def test_calls_are_passed_on_as_they_come():
     ) == [
         ToolCallStart(0, "a", "f"),
         ToolCallArguments(0, '{"x'),
-        ToolCallStart(3, "b", "g"),
-        ToolCallArguments(3, "{ }"),
+        ToolCallStart(1, "b", "g"),
+        ToolCallArguments(1, "{ }"),
         ToolCallArguments(0, '": 1}'),
     ]
 
@@ -77,7 +77,18 @@ def test_without_indexes_an_id_tells_calls_apart():
 
 def test_only_the_first_passes_if_they_are_not_parallel():
     pieces = [ToolCallPiece(1, "a", "f", "{}"), ToolCallPiece(2, "b", "g", "{}")]
-    assert passed(*pieces, parallel=False) == [ToolCallStart(1, "a", "f"), ToolCallArguments(1, "{}")]
+    assert passed(*pieces, parallel=False) == [ToolCallStart(0, "a", "f"), ToolCallArguments(0, "{}")]
+
+
+@pytest.mark.parametrize("index", [-5, 3, 10**30])
+def test_calls_are_counted_from_0_whatever_the_bot_counts(index: int):
+    pieces = [ToolCallPiece(index, "a", "f", "{}"), ToolCallPiece(index + 7, "b", "g")]
+    assert [each.index for each in passed(*pieces)] == [0, 0, 1, 1]
+
+
+def test_no_two_calls_have_one_id():
+    pieces = [ToolCallPiece(0, "a", "f", "{}"), ToolCallPiece(1, "a", "f", "{}")]
+    assert [each.id for each in passed(*pieces) if isinstance(each, ToolCallStart)] == ["a", "made_0"]
 
 
 def test_a_piece_of_nothing_is_no_call():

@@ -449,9 +449,27 @@ def test_a_call_that_waits_and_gets_no_arguments_has_an_empty_object() -> None:
     assert pieces == ['{"a"', ":1}", "{}"]
 
 
-def test_a_call_whose_arguments_are_no_object_is_not_lost() -> None:
-    answer = [ToolCallStart(0, "c", "f"), ToolCallArguments(0, "[1"), Finish("tool_calls", USAGE)]
-    assert whole(answer)["content"][0]["input"] == {"arguments": "[1"}
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ("[1", {"arguments": "[1"}),
+        ("not\njson ", {"arguments": "not\njson"}),
+        (' \n{"a": 1} ', {"a": 1}),
+        (' "{\\"a\\": 1}"', {"a": 1}),
+        ("null", {}),
+        (" ", {}),
+    ],
+)
+def test_a_call_has_an_object_whatever_the_bot_made(arguments: str, given: dict[str, Any]) -> None:
+    calls = [ToolCallStart(0, "c", "f"), *(ToolCallArguments(0, each) for each in arguments)]
+    answer = [*calls, ToolCallStart(1, "d", "g"), Finish("tool_calls", USAGE)]
+    assert [block["input"] for block in content_of(events(answer))] == [given, {}]
+    assert [block["input"] for block in whole(answer)["content"]] == [given, {}]
+
+
+def test_a_call_that_is_cut_is_not_lost() -> None:
+    answer = [ToolCallStart(0, "c", "f"), ToolCallArguments(0, '{"a"'), Finish("tool_calls", USAGE)]
+    assert whole(answer)["content"][0]["input"] == {"arguments": '{"a"'}
 
 
 @pytest.mark.parametrize(
