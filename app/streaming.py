@@ -31,6 +31,7 @@ Item = TypeVar("Item")
 _RECHECK_SECONDS = 0.5
 # Not 0: that runs what is ready, but does not look at what sockets have become so.
 _TURN_SECONDS = 0.000_001
+_IDLE_PRODUCERS = 64
 _READABLE, _WRITABLE = 1, 2  # libev's EV_READ, EV_WRITE
 # POLLRDHUP: the peer has shut down its sending side (Linux; elsewhere only a full hang-up shows).
 _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
@@ -189,8 +190,36 @@ class ClientGone(Exception):
     """The client has closed its connection: nobody reads this answer."""
 
 
+class Producers:
+    """Greenlets that run one job after another: for a new one the kernel has to find a stack's pages."""
+
+    def __init__(self) -> None:
+        self._idle: list[greenlet] = []
+        self._job: Callable[[], None] | None = None  # for the one that is switched to
+
+    def start(self, job: Callable[[], None]) -> None:
+        """Switch to a greenlet that runs ``job``, which must not raise. It goes to the hub in the end."""
+        producer = self._idle.pop() if self._idle else greenlet(self._run, get_hub())
+        self._job = job
+        producer.switch()
+
+    def _run(self) -> None:
+        hub = get_hub()
+        while job := self._take_job():
+            job()
+            if len(self._idle) >= _IDLE_PRODUCERS:
+                return
+            self._idle.append(getcurrent())
+            del job  # and all of its request with it
+            hub.switch()
+
+    def _take_job(self) -> Callable[[], None] | None:
+        job, self._job = self._job, None
+        return job
+
+
 class Pump(Generic[Item]):
-    """Runs the generator ``source`` in a greenlet of its own and hands over what it yields.
+    """Runs the generator ``source`` in one of the ``producers`` and hands over what it yields.
 
     ``patience`` is how many seconds ``take`` waits; ``client`` is the client's socket. When its peer
     leaves, the producer is killed wherever it waits, so that its ``finally`` blocks run at once, and
@@ -198,11 +227,16 @@ class Pump(Generic[Item]):
     """
 
     def __init__(
-        self, source: Generator[Item, None, None], client: socket.socket | None, patience: float | None = None
+        self,
+        source: Generator[Item, None, None],
+        producers: Producers,
+        client: socket.socket | None,
+        patience: float | None = None,
     ) -> None:
         self._source = source
+        self._producers = producers
         self._hub = get_hub()
-        self._producer = greenlet(self._produce, self._hub)
+        self._producer: greenlet | None = None  # while it runs
         self._is_paused = True  # the producer waits to be switched to: it has not begun, or has handed over
         self._is_released = False
         self._taker: greenlet | None = None  # who waits in take
@@ -243,7 +277,8 @@ class Pump(Generic[Item]):
     def release(self) -> None:
         """The last item has been taken: let the producer tidy up by itself."""
         self._is_released = True
-        self._hub.loop.run_callback(self._producer.switch)
+        if self._producer is not None:
+            self._hub.loop.run_callback(self._producer.switch)
 
     def close(self) -> None:
         """End the producer, unless it was released, and stop watching the client."""
@@ -253,7 +288,7 @@ class Pump(Generic[Item]):
                 each.close()
         # Which would hold each other, and an error all of the request's frames, until the collector comes.
         self._watcher = self._alarm = self._end = self._interrupted_by = None
-        if not self._producer.dead:
+        if self._producer is not None:
             self._hub.loop.run_callback(self._kill)
 
     def _wait(self) -> None:
@@ -269,29 +304,43 @@ class Pump(Generic[Item]):
             if self._is_paused:
                 self._is_paused = False
                 self._iteration = self._hub.loop.iteration
-                self._producer.switch()
+                self._resume()
             else:
                 self._hub.switch()
         finally:
             self._taker = None
+
+    def _resume(self) -> None:
+        if self._producer is None:
+            self._producers.start(self._produce)
+        else:
+            self._producer.switch()
 
     def _wake(self) -> None:
         if self._taker is not None:
             self._taker.switch()
 
     def _produce(self) -> None:
-        error: BaseException = EOFError("the source ended without a last item")
+        self._producer = getcurrent()
+        try:
+            error = self._run_source()
+            if not self._is_released:
+                self._hand_over((None, error))
+        except GreenletExit:
+            return  # nobody takes any more, or knows why
+        finally:
+            self._producer = None
+
+    def _run_source(self) -> BaseException:
+        """Hand over all items; what is raised in the place of a further one."""
         try:
             for item in self._source:
                 self._hand_over((item, None))
-        except GreenletExit:
-            return  # nobody takes any more, or knows why
-        except Exception as raised:  # noqa: BLE001 - handed to the one who takes
-            error = raised
+        except Exception as error:  # noqa: BLE001 - handed to the one who takes
+            return error
         finally:
             self._source.close()
-        if not self._is_released:
-            self._hand_over((None, error))
+        return EOFError("the source ended without a last item")
 
     def _hand_over(self, result: tuple[Item | None, BaseException | None]) -> None:
         """Leave ``result`` to the taker, and pause until the next take."""
@@ -303,7 +352,7 @@ class Pump(Generic[Item]):
             self._hub.switch()
 
     def _kill(self) -> None:
-        if not self._is_released and not self._producer.dead:
+        if not self._is_released and self._producer is not None:
             self._is_paused = False
             self._producer.throw(GreenletExit)
 

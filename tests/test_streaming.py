@@ -14,7 +14,7 @@ import gevent.socket
 import pytest
 
 from app.answer.thinking import Thinking
-from app.streaming import ClientGone, Pump, ReadWaiter
+from app.streaming import ClientGone, Producers, Pump, ReadWaiter
 from tests.gateway import LIMIT, Gateway, content_of, deltas_in, events_in
 from tests.upstream.scripted import (
     DONE,
@@ -221,7 +221,7 @@ def no_collector() -> Iterator[None]:
 def test_what_has_ended_goes_without_the_collector() -> None:
     """It would stop all streams while it looks."""
     client, _peer = socket.socketpair()
-    pump, thinking = Pump((each for each in "ab"), client, patience=LIMIT), Thinking()
+    pump, thinking = Pump((each for each in "ab"), Producers(), client, patience=LIMIT), Thinking()
     assert [pump.take(), pump.take()] == ["a", "b"]
     pump.release()
     pump.close()
@@ -233,7 +233,7 @@ def test_what_has_ended_goes_without_the_collector() -> None:
 
 def test_who_leaves_while_others_have_their_turn_is_seen() -> None:
     """An interruption in the pause of a producer that never waits: there is nothing left to wait for."""
-    pump = Pump((each for each in "ab"), None)
+    pump = Pump((each for each in "ab"), Producers(), None)
     assert pump.take() == "a"
     gevent.get_hub().loop.run_callback(pump.interrupt, ClientGone())
     with gevent.Timeout(LIMIT), pytest.raises(ClientGone):
@@ -276,7 +276,7 @@ def test_a_client_that_leaves_leaves_nothing_to_the_collector() -> None:
     def serve(client: socket.socket) -> weakref.ref[Kept]:
         kept = Kept()
         reference = weakref.ref(kept)
-        pump = Pump(source(), client)
+        pump = Pump(source(), Producers(), client)
         try:
             pump.take()
         except ClientGone:

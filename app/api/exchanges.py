@@ -26,7 +26,7 @@ from app.metrics import OTHER
 from app.models import options
 from app.models.catalog import Catalog
 from app.settings import Settings
-from app.streaming import ClientGone, Last, Pump
+from app.streaming import ClientGone, Last, Producers, Pump
 from app.turns import Turns
 
 _STREAM_HEADERS = {
@@ -54,6 +54,7 @@ class Exchanges:
         self._catalog = catalog
         self._admission = admission
         self._lifecycle = lifecycle
+        self._producers = Producers()
         self._heartbeat_seconds = settings.heartbeat_seconds or None
         self._answer_seconds = settings.answer_timeout_seconds
         self._max_request_size = settings.max_request_size
@@ -113,7 +114,8 @@ class Exchanges:
         self, source: Generator[Sequence[Delta], None, None], *, is_streamed: bool
     ) -> Pump[Sequence[Delta]]:
         patience = self._heartbeat_seconds if is_streamed else None
-        pump = Pump(self._admission.in_turn(source), request.environ.get("gunicorn.socket"), patience)
+        client = request.environ.get("gunicorn.socket")
+        pump = Pump(self._admission.in_turn(source), self._producers, client, patience)
         if seconds := self._answer_seconds:
             pump.end_after(seconds, answer_timeout(seconds))
         return pump
