@@ -36,8 +36,8 @@ class ClientSocket(gevent.socket.socket):
     """A client's connection, on which neither side waits for ever.
 
     Sends at once what it can: gevent's asks for the buffer's size before. ``TimeoutError`` means that
-    the client has taken nothing for ``send_seconds``, or does not send its body as ``expect_body`` says.
-    ``owes_continue``: the client sends its body once it is asked for it (RFC 9110 section 10.1.1).
+    the client has taken nothing for ``send_seconds``, or does not send as ``expect_head`` or ``expect_body``
+    say. ``owes_continue``: it sends its body once it is asked for it (RFC 9110 section 10.1.1).
     """
 
     send_seconds: float | None = None
@@ -45,7 +45,7 @@ class ClientSocket(gevent.socket.socket):
     hub: Any
     owes_continue = False
     _body_seconds = 0.0  # 0: nothing of a body is expected
-    _body_ends = 0.0
+    _ends = 0.0  # when what is expected must have come; 0: nothing is
     _iteration = -1  # of the event loop, at the last read of a body
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -57,32 +57,44 @@ class ClientSocket(gevent.socket.socket):
         finally:
             self.timeout = None
 
+    def expect_head(self, seconds: float) -> None:
+        """From now on what is read is a head, all of which must come within ``seconds``."""
+        self._body_seconds = 0.0
+        self._ends = time.monotonic() + seconds
+
     def expect_body(self, seconds: float) -> None:
         """From now on what is read is a body: silences may last ``seconds``, all of it little longer."""
         self._body_seconds = seconds
-        self._body_ends = time.monotonic() + seconds
+        self._ends = time.monotonic() + seconds
         self._iteration = -1
 
-    def expect_head(self) -> None:
-        """What is read next is no body; its time is the reader's business."""
-        self._body_seconds = 0.0
+    def expect_nothing(self) -> None:
+        """From now on the time-outs of reads are the reader's business."""
+        self._ends = 0.0
 
     def recv(self, *args: Any) -> bytes:
-        if not self._body_seconds:
+        if not self._ends:
             return super().recv(*args)
         if self.owes_continue:
             self.owes_continue = False
             self.sendall(_CONTINUE)
-        if self._iteration == self.hub.loop.iteration:
-            gevent.sleep(_TURN_SECONDS)  # it never had to wait: others have their turn
-        self._iteration = self.hub.loop.iteration
-        self.timeout = min(self._body_seconds, max(0.001, self._body_ends - time.monotonic()))
+        if self._body_seconds:
+            self._give_turn()
+        left = max(0.001, self._ends - time.monotonic())
+        self.timeout = min(self._body_seconds or left, left)
         try:
             data = super().recv(*args)
         finally:
             self.timeout = None
-        self._body_ends += len(data) / _BODY_BYTES_A_SECOND
+        if self._body_seconds:
+            self._ends += len(data) / _BODY_BYTES_A_SECOND
         return data
+
+    def _give_turn(self) -> None:
+        """Let others run if this one has never had to wait."""
+        if self._iteration == self.hub.loop.iteration:
+            gevent.sleep(_TURN_SECONDS)
+        self._iteration = self.hub.loop.iteration
 
     def forget(self) -> None:
         """Have closing drop what the client has not taken; the kernel would offer it for many minutes."""

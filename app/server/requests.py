@@ -12,8 +12,6 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 
-from app.streaming import time_limit
-
 _HEAD_BYTES = 64 * 1024  # of a head's fields, and of a body's trailers; each read looks at all of them again
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")  # RFC 3986 section 3.2, without a user
 # Not 0: that runs what is ready, but does not look at what sockets have become so.
@@ -65,6 +63,7 @@ class RequestReader(RequestParser):
     def __init__(self, cfg: Any, client: Any, address: Any) -> None:
         super().__init__(cfg, client, address)
         self.unreader = self._unreader = _Unreader(client)
+        self._client: Any = client
         self._loop = get_hub().loop
         self._iteration = -1  # of the event loop, at the last request
 
@@ -76,15 +75,17 @@ class RequestReader(RequestParser):
         """
         unreader = self._unreader
         unreader.has_read = unreader.buf.getbuffer().nbytes > 0
+        self._client.expect_head(seconds)
         try:
-            with time_limit(seconds):
-                request = next(self)
+            request = next(self)
         except (StopIteration, NoMoreData):
             return None
         except TimeoutError:
             if unreader.has_read:
                 raise HeadTooSlow from None
             return None
+        finally:
+            self._client.expect_nothing()
         if self._iteration == self._loop.iteration:
             gevent.sleep(_TURN_SECONDS)
         self._iteration = self._loop.iteration

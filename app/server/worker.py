@@ -229,7 +229,7 @@ class GatewayWorker(GeventWorker):
         try:
             body = application(environ, response.start_response)
         finally:
-            client.expect_head()
+            client.expect_nothing()
         try:
             for piece in body:
                 response.write(piece)
