@@ -9,36 +9,22 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Protocol, Self
+from typing import Self
 
 from app import errors
 from app.errors import ApiError
 from app.poe import faults
+from app.poe.connection import Connection, Waiter
 from app.poe.connections import Connections, ProxyFailed, TimeLimit
 from app.poe.wire import COMPRESSIONS, ResponseParser, WireError
 from app.settings import Settings
 
-_READ_SIZE = 16384  # a TLS record; more at once costs more, for it leaves the caches
 _USER_AGENT = "poe2openai"
 _ERROR_BODY_LIMIT = 65536
 _ERROR_BODY_SECONDS = 10.0
 _MODELS_LIMIT = 64 * 1024 * 1024
 _MODELS_SECONDS = 30.0
 _BEYOND_SECONDS = 2 * _MODELS_SECONDS  # for each part of what has a limit as a whole
-
-
-class Waiter(Protocol):
-    """Waits for its connection; raises ``TimeoutError`` after ``seconds``."""
-
-    def wait(self, seconds: float) -> None:
-        """Until a read brings something."""
-        ...
-
-    def wait_for_room(self, seconds: float) -> None:
-        """Until more can be sent, or a read brings something."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class QueryFailed(Exception):
@@ -129,9 +115,8 @@ class Upstream:
         make_waiter: Callable[[socket.socket], Waiter],
         time_limit: TimeLimit,
     ) -> None:
-        self._make_waiter = make_waiter
         self._connect_timeout = connect_timeout
-        self._connections = Connections(base_url, connect_timeout, time_limit)
+        self._connections = Connections(base_url, connect_timeout, make_waiter, time_limit)
 
     def head(self, method: str, path: str, fields: Mapping[str, str]) -> bytes:
         """The head of a request for ``path`` below the base URL."""
@@ -159,14 +144,13 @@ class Upstream:
         except BaseException:
             connection.close()
             raise
-        waiter = self._make_waiter(connection)
-        return Answer(connection, waiter, self._connections, first_byte_timeout, idle_timeout)
+        return Answer(connection, self._connections, first_byte_timeout, idle_timeout)
 
     def tidy_up(self) -> None:
         """Close connections that have been idle for long. To be called now and then."""
         self._connections.prune()
 
-    def _connect(self, take: Callable[[], socket.socket]) -> socket.socket:
+    def _connect(self, take: Callable[[], Connection]) -> Connection:
         try:
             return take()
         except TimeoutError as error:
@@ -187,14 +171,12 @@ class Answer:
 
     def __init__(
         self,
-        connection: socket.socket,
-        waiter: Waiter,
+        connection: Connection,
         pool: Connections,
         first_byte_timeout: float,
         idle_timeout: float,
     ) -> None:
-        self._connection: socket.socket | None = connection
-        self._waiter = waiter
+        self._connection: Connection | None = connection
         self._pool = pool
         self._parser = ResponseParser()
         self._first_byte_timeout = first_byte_timeout
@@ -248,23 +230,17 @@ class Answer:
         """Send all of ``piece``, or as much as the server takes before it answers; whether that is all."""
         connection = self._open_connection()
         deadline = time.monotonic() + self._first_byte_timeout
-        connection.settimeout(0)
         left = memoryview(piece)
-        while left := left[_send_some(connection, left) :]:
-            self._waiter.wait_for_room(max(0.001, deadline - time.monotonic()))
+        while left := left[connection.send_some(left) :]:
+            connection.wait_for_room(max(0.001, deadline - time.monotonic()))
             if self._hears_early():
                 return False
         return True
 
     def _hears_early(self) -> bool:
         """Whether the server answers already, or has gone; either way it does not want the rest."""
-        connection = self._open_connection()
-        connection.settimeout(0)
-        try:
-            self._early = connection.recv(_READ_SIZE)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        return True
+        self._early = self._open_connection().receive_now()
+        return self._early is not None
 
     def read_head(self) -> None:
         """Wait for the head, as long as the first byte may take, however slowly it drips."""
@@ -333,14 +309,13 @@ class Answer:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        self._waiter.close()
         if self._is_sent and self._parser.complete and self._parser.reusable:
             self._pool.give_back(connection)
         else:
             connection.close()
         self._parser.close()
 
-    def _open_connection(self) -> socket.socket:
+    def _open_connection(self) -> Connection:
         if self._connection is None:
             raise ValueError("the answer is closed")
         return self._connection
@@ -351,8 +326,7 @@ class Answer:
             early, self._early = self._early, None
             return early
         try:
-            self._waiter.wait(seconds)
-            return connection.recv(_READ_SIZE)
+            return connection.receive(seconds)
         except TimeoutError as error:
             if self._has_begun:
                 raise QueryFailed(errors.idle_timeout(self._idle_timeout)) from error
@@ -370,14 +344,6 @@ class Answer:
         if not self._has_begun:
             return _unreachable(retryable=not self._has_answered)
         return QueryFailed(errors.bad_upstream("Poe closed the connection in the middle of the answer."))
-
-
-def _send_some(connection: socket.socket, data: memoryview) -> int:
-    """How many bytes of ``data`` the connection took; it does not block."""
-    try:
-        return connection.send(data)
-    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-        return 0
 
 
 def _broken(error: WireError) -> QueryFailed:

@@ -23,6 +23,7 @@ import requests
 from requests.utils import select_proxy
 
 from app.names import Address, Names
+from app.poe.connection import Connection, Waiter
 from app.poe.wire import HEAD_LIMIT, ResponseParser, WireError
 
 _KEPT = 512  # idle connections
@@ -39,15 +40,22 @@ class ProxyFailed(OSError):
 class Connections:
     """Opens connections to the server of ``base_url`` and keeps those that are given back."""
 
-    def __init__(self, base_url: str, connect_timeout: float, time_limit: TimeLimit) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        connect_timeout: float,
+        make_waiter: Callable[[socket.socket], Waiter],
+        time_limit: TimeLimit,
+    ) -> None:
         url = urlsplit(base_url)
+        self._make_waiter = make_waiter
         self._time_limit = time_limit
         self._is_tls = url.scheme == "https"
         self._host = url.hostname or ""
         self._port = url.port or _PORTS[url.scheme]
         self._timeout = connect_timeout
         self._names: dict[tuple[str, int], Names] = {}  # the server's, or its proxy's
-        self._idle: list[tuple[socket.socket, float]] = []  # and since when, oldest first
+        self._idle: list[tuple[Connection, float]] = []  # and since when, oldest first
         environment = requests.Session().merge_environment_settings(
             base_url, proxies={}, stream=True, verify=None, cert=None
         )
@@ -63,27 +71,28 @@ class Connections:
             with contextlib.suppress(ValueError):  # each connection says what is wrong with it
                 self.proxy_field = _proxy_authorization(self._proxy)
 
-    def take(self) -> socket.socket:
+    def take(self) -> Connection:
         """An idle connection that is still good, or a new one.
 
         Raises ``TimeoutError``, ``ssl.SSLError``, ``ProxyFailed`` or another ``OSError``.
         """
         while self._idle:
             connection, _ = self._idle.pop()
-            if _is_quiet(connection):
+            if connection.is_quiet():
                 return connection
             connection.close()
         with self._time_limit(self._timeout):  # looking up the name, the proxy and TLS included
-            return self._open()
+            plain = self._open()
+        return Connection(plain, self._make_waiter(plain))
 
-    def renew(self, connection: socket.socket) -> socket.socket:
+    def renew(self, connection: Connection) -> Connection:
         """The same connection if it is still good after a wait, else another."""
-        if _is_quiet(connection):
+        if connection.is_quiet():
             return connection
         connection.close()
         return self.take()
 
-    def give_back(self, connection: socket.socket) -> None:
+    def give_back(self, connection: Connection) -> None:
         """Keep a connection on which nothing is under way."""
         if len(self._idle) < _KEPT:
             self._idle.append((connection, time.monotonic()))
@@ -207,15 +216,3 @@ def _proxy_authorization(proxy: str) -> str | None:
         return None
     credentials = f"{unquote(url.username)}:{unquote(url.password or '')}"
     return f"Basic {base64.b64encode(credentials.encode()).decode()}"
-
-
-def _is_quiet(connection: socket.socket) -> bool:
-    """Whether an idle connection has neither ended nor brought what nobody asked for."""
-    connection.settimeout(0)
-    try:
-        connection.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return True
-    except OSError:
-        return False
-    return False

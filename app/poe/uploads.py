@@ -21,7 +21,8 @@ import msgspec
 from app import errors, media
 from app.errors import ApiError
 from app.poe import faults
-from app.poe.client import Answer, QueryFailed, Upstream, Waiter
+from app.poe.client import Answer, QueryFailed, Upstream
+from app.poe.connection import Waiter
 from app.poe.connections import TimeLimit
 from app.settings import Settings
 from app.turns import Turns
