@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
 from app.answer.deltas import Restart, Text
 from app.errors import bad_upstream
@@ -62,9 +63,9 @@ class Files:
         self._window = 0  # how many characters may be held for it
 
     def feed(self, batch: Sequence[Text | Restart | File]) -> Sequence[Text | Restart]:
-        texts = [item for item in batch if type(item) is Text]
-        if len(texts) == len(batch) and self._flows("".join([item.text for item in texts])):
-            return texts
+        texts = [item.text for item in batch if type(item) is Text]
+        if len(texts) == len(batch) and self._flows("".join(texts)):
+            return cast("Sequence[Text]", batch)
         passed: list[Text | Restart] = []
         for item in batch:
             if isinstance(item, Text):

@@ -19,7 +19,9 @@ Holds: one answer's text, at most. Remembers what went on only up to ``REMEMBERE
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import cast
 
 from app.answer.deltas import Restart, Text
 from app.poe.events import Event, File, Replace
@@ -63,21 +65,15 @@ class Settle:
     def feed(self, batch: Sequence[Event]) -> list[Text | Restart | File]:
         self.passed = 0
         settled: list[Text | Restart | File] = []
-        if self._held is None:
-            texts = [event.text for event in batch if type(event) is TextEvent]
-            if len(texts) == len(batch):  # nothing else: all of it flows
-                self._send(texts, settled)
-                return settled
-        for event in batch:
-            if type(event) is TextEvent:
-                if self._held is None:
-                    self._send([event.text], settled)
-                elif event.text:
-                    self._append(event.text, settled)
-            elif type(event) is Replace:
-                self._replace(event.text)
-            elif type(event) is File:
-                settled.append(event)
+        for kind, events in groupby(batch, type):
+            if kind is TextEvent:
+                self._take([event.text for event in cast("Iterable[TextEvent]", events)], settled)
+                continue
+            for event in events:
+                if type(event) is Replace:
+                    self._replace(event.text)
+                elif type(event) is File:
+                    settled.append(event)
         return settled
 
     def finish(self) -> list[Text | Restart | File]:
@@ -85,6 +81,16 @@ class Settle:
         settled: list[Text | Restart | File] = []
         self._release(settled)
         return settled
+
+    def _take(self, texts: Sequence[str], settled: list[Text | Restart | File]) -> None:
+        """Hold ``texts`` until one of them lets everything go; what follows that one flows."""
+        held = 0
+        while self._held is not None and held < len(texts):
+            if texts[held]:
+                self._append(texts[held], settled)
+            held += 1
+        if held < len(texts):
+            self._send(texts[held:] if held else texts, settled)
 
     def _append(self, text: str, settled: list[Text | Restart | File]) -> None:
         assert self._held is not None

@@ -33,6 +33,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
+from itertools import groupby
+from typing import cast
 
 from app.answer.deltas import Reasoning, Restart, Text
 
@@ -96,15 +98,12 @@ class Thinking:
 
     def feed(self, batch: Sequence[Text | Restart]) -> _Output:
         passed: _Output = []
-        for item in batch:
-            if type(item) is Text:
-                if self._flows and "\n" not in item.text and not (self._may_call and "<" in item.text):
-                    passed.append(item)
-                else:
-                    self._read(item.text, passed)
+        for kind, items in groupby(batch, type):
+            if kind is Text:
+                self._take(cast("list[Text]", list(items)), passed)
             else:
                 self._begin()
-                passed.append(item)
+                passed += items
         return passed
 
     def finish(self) -> _Output:
@@ -117,6 +116,24 @@ class Thinking:
             self._text.append("" if self._is_bare_marker(held) else held)
         self._flush(passed)
         return passed
+
+    def _take(self, items: list[Text], passed: _Output) -> None:
+        """Read ``items``; those inside a line of the answer, as nearly all are, go on as they are."""
+        if not self._flows:
+            self._read(items[0].text, passed)
+            items = items[1:]
+        if self._flows and self._goes_on("".join([item.text for item in items])):
+            passed += items
+            return
+        for item in items:
+            if self._flows and self._goes_on(item.text):
+                passed.append(item)
+            else:
+                self._read(item.text, passed)
+
+    def _goes_on(self, text: str) -> bool:
+        """Whether the line of the answer does with ``text``, and nothing else."""
+        return "\n" not in text and not (self._may_call and "<" in text)
 
     def _read(self, text: str, passed: _Output) -> None:
         text = self._held + text

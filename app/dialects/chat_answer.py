@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, assert_never
+from collections.abc import Iterable, Sequence
+from itertools import chain, groupby
+from typing import Any, assert_never, cast
 
 import msgspec
 
@@ -121,46 +122,49 @@ class ChatStream:
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """The chunks for a batch; the first carries the role, the end its usage and ``[DONE]``."""
-        texts = [delta.text for delta in deltas if type(delta) is Text]
-        if self._has_text and texts and len(texts) == len(deltas):  # nothing else, as nearly always
-            return self._render_texts(texts)
-        encode, end = msgspec.json.encode, self._end_of_delta
         chunks: list[bytes] = []
-        for delta in deltas:
-            match delta:
-                case Text(text):
-                    chunks += (self._text, encode(text), end)
-                    self._has_text = True
-                case Reasoning(text):
-                    chunks += (self._choice, self._reason(encode(text)), end)
-                case Restart():
-                    if self._has_text:
-                        chunks += (self._text, b'"\\n\\n"', end)
-                case ToolCallStart():
-                    chunks += self._call(self._calls.start(delta))
-                case ToolCallArguments():
-                    chunks += self._call(self._calls.arguments(delta))
-                case Finish(reason, usage):
-                    chunks.append(self._finish(reason, usage))
-                case Failure(error):
-                    chunks.append(self.render_error(error))
-                case _:
-                    assert_never(delta)
+        for kind, alike in groupby(deltas, type):
+            if kind is Text:
+                chunks += self._render_texts([delta.text for delta in cast("Iterable[Text]", alike)])
+            else:
+                chunks += chain.from_iterable(map(self._render, alike))
         if chunks and not self._has_begun:
             self._has_begun = True
             content = b"null" if isinstance(deltas[0], ToolCallStart) else b'""'
-            chunks[:0] = (self._choice, b'{"role":"assistant","content":', content, end)
+            chunks[:0] = (self._choice, b'{"role":"assistant","content":', content, self._end_of_delta)
         return b"".join(chunks)
 
     def render_error(self, error: ApiError) -> bytes:
         """A failure in the middle of a stream: every client raises on it, none takes it for an end."""
         return b"data: %b\n\ndata: [DONE]\n\n" % render_error(error)
 
-    def _render_texts(self, texts: Sequence[str]) -> bytes:
+    def _render_texts(self, texts: Sequence[str]) -> tuple[bytes, ...]:
         """A chunk for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        self._has_text = True
         end = self._end_of_delta
         lines = _encode_lines(texts)[:-1]
-        return b"".join((self._text, lines.replace(b"\n", end + self._text), end))
+        return self._text, lines.replace(b"\n", end + self._text), end
+
+    def _render(self, delta: Delta) -> tuple[bytes, ...]:
+        """The parts of the chunk for what is no text, if there is one."""
+        encode, end = msgspec.json.encode, self._end_of_delta
+        match delta:
+            case Reasoning(text):
+                return self._choice, self._reason(encode(text)), end
+            case Restart():
+                return (self._text, b'"\\n\\n"', end) if self._has_text else ()
+            case ToolCallStart():
+                return self._call(self._calls.start(delta))
+            case ToolCallArguments():
+                return self._call(self._calls.arguments(delta))
+            case Finish(reason, usage):
+                return (self._finish(reason, usage),)
+            case Failure(error):
+                return (self.render_error(error),)
+            case Text():
+                return self._render_texts([delta.text])
+            case _:
+                assert_never(delta)
 
     def _reason(self, text: bytes) -> bytes:
         return b"{" + b",".join(name + text for name in self._reasoning)

@@ -8,7 +8,9 @@ of the future) is left out; what is broken is left out and counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -84,26 +86,32 @@ class EventReader:
         So ``Done`` and ``Error`` stand at the end, if anywhere.
         """
         events: list[Event] = []
-        for name, data in pairs:
-            decode = _DECODERS.get(name)
-            if decode is None:
-                self.seen += name in _SILENT
+        for name, alike in groupby(pairs, itemgetter(0)):
+            run = [data for _, data in alike]
+            if name == b"text" and (texts := _texts(run)):
+                self.seen += len(run)
+                events += texts
                 continue
-            self.seen += 1
-            try:
-                if decode is _text and (decoded := _decode_text(data)).index is None:
-                    events.append(Text(decoded.text))  # most of every answer: spared a call and two looks
-                    continue
-                event = decode(data) if len(data) <= _OBJECT_LIMIT else self._read_long(decode, data)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                event = self._mend(decode, data)
-            if isinstance(event, list):
-                events += event
-            elif event is not None:
-                events.append(event)
-                if name in _LAST:
-                    break
+            for data in run:
+                found = self._decode(name, data)
+                events += found
+                if found and name in _LAST:
+                    return events
         return events
+
+    def _decode(self, name: bytes, data: bytes) -> Sequence[Event]:
+        decode = _DECODERS.get(name)
+        if decode is None:
+            self.seen += name in _SILENT
+            return ()
+        self.seen += 1
+        try:
+            event = decode(data) if len(data) <= _OBJECT_LIMIT else self._read_long(decode, data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            event = self._mend(decode, data)
+        if event is None:
+            return ()
+        return event if isinstance(event, list) else (event,)
 
     def _read_long(self, decode: _Decode, data: bytes) -> Event | list[Event] | None:
         """Only text may be long: an object of so many values would take seconds to decode."""
@@ -136,6 +144,22 @@ def _whole_pair(found: re.Match[str]) -> str:
 
 
 _decode_text = msgspec.json.Decoder(_TextData).decode
+
+
+_decode_texts = msgspec.json.Decoder(_TextData).decode_lines
+
+
+def _texts(run: Sequence[bytes]) -> list[Text] | None:
+    """Events of text, as most are, decoded at once, a line each; ``None`` if one needs a closer look."""
+    lines = b"\n".join(run)
+    if lines.count(b"\n") >= len(run):
+        return None
+    try:
+        decoded = _decode_texts(lines)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    texts = [Text(each.text) for each in decoded if each.index is None]
+    return texts if len(texts) == len(run) else None
 
 
 def _text(data: bytes) -> Event | None:
