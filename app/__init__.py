@@ -24,6 +24,7 @@ from app.attachments.usage import Meter
 from app.completion import Completions
 from app.coordination import Coordination, coordination_for
 from app.coordination.counts import Counts
+from app.gateway import Gateway
 from app.keys.file import KeyFile
 from app.lifecycle import Lifecycle
 from app.metrics import Metrics
@@ -47,7 +48,7 @@ _ROOT = Path(__file__).parent.parent
 
 def create_app(settings: Settings) -> Flask:
     """The application with all its parts, for one process."""
-    app = Flask(__name__, static_folder=None)
+    app = Gateway(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     client = PoeClient(settings, ReadWaiter, time_limit)

@@ -59,10 +59,10 @@ def _read(request: Request, limit: int, give_turn: Callable[[], None]) -> bytear
 
     In one buffer that grows: joining pieces would take the memory twice, and long, for its pages are new.
     """
-    stream = request.environ["wsgi.input"]
+    stream, length = request.environ["wsgi.input"], request.content_length
     body = bytearray()
     try:
-        while data := stream.read(min(_READ_SIZE, limit + 1 - len(body))):
+        while len(body) != length and (data := stream.read(min(_READ_SIZE, limit + 1 - len(body)))):
             body += data
             give_turn()
             if len(body) > limit:
@@ -73,7 +73,7 @@ def _read(request: Request, limit: int, give_turn: Callable[[], None]) -> bytear
         raise body_too_slow() from error
     except OSError as error:
         raise invalid_request("The request body ended before it was complete.") from error
-    if request.content_length is not None and len(body) < request.content_length:
+    if length is not None and len(body) < length:
         raise invalid_request("The request body ended before it was complete.")
     return body
 

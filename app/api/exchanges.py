@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
-from flask import Blueprint, Response, request
+import flask
+from flask import Blueprint, Response
 from werkzeug.datastructures import Headers
 
 from app.admission import Admission
@@ -67,10 +69,11 @@ class Exchanges:
 
     def serve(self, decode: Decode) -> Response:
         """Answer the request that is being served. Raises ``ApiError`` where there is nothing to answer."""
+        request = requests.served()
         grant = self._access.grant(request)
         record, trace = requests.record(), Trace()
         record.details["key"] = grant.name
-        asked = self._asked(decode)
+        asked = self._asked(request, decode)
         bot = self._catalog.resolve(asked.conversation.model)
         told = bot.name if bot.is_listed else masked(bot.name)
         record.details |= {"bot": told, "stream": int(asked.stream), "outcome": "client_gone"}
@@ -79,7 +82,8 @@ class Exchanges:
             options.applied(asked.conversation, bot.options),
             *(bot.name, grant.poe_key, trace, self._catalog.tools_way(bot)),
         )
-        exchange = _Exchange(self._pump(source, is_streamed=asked.stream), record, trace)
+        client = request.environ.get("gunicorn.socket")
+        exchange = _Exchange(self._pump(source, client, is_streamed=asked.stream), record, trace)
         self._lifecycle.register(exchange)
         head = Head(
             secrets.token_hex(16),
@@ -98,23 +102,27 @@ class Exchanges:
 
     def count(self, decode: Decode) -> int:
         """The tokens of the request that is being served; nobody is asked. Raises ``ApiError``."""
+        request = requests.served()
         self._access.grant(request)
-        asked = self._asked(decode)
+        asked = self._asked(request, decode)
         bot = self._catalog.resolve(asked.conversation.model)
         conversation = options.applied(asked.conversation, bot.options)
         return self._completions.count(conversation, bot.name, self._catalog.tools_way(bot))
 
-    def _asked(self, decode: Decode) -> Request:
+    def _asked(self, request: flask.Request, decode: Decode) -> Request:
         turns = Turns()
         asked = decode(read_body(request, self._max_request_size, turns.give), turns.give)
         turns.give()
         return asked
 
     def _pump(
-        self, source: Generator[Sequence[Delta], None, None], *, is_streamed: bool
+        self,
+        source: Generator[Sequence[Delta], None, None],
+        client: socket.socket | None,
+        *,
+        is_streamed: bool,
     ) -> Pump[Sequence[Delta]]:
         patience = self._heartbeat_seconds if is_streamed else None
-        client = request.environ.get("gunicorn.socket")
         pump = Pump(self._admission.in_turn(source), self._producers, client, patience)
         if seconds := self._answer_seconds:
             pump.end_after(seconds, answer_timeout(seconds))

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.admission import Admission
@@ -102,6 +103,13 @@ class Record:
         return round((time.monotonic() - self.started) * 1000)
 
 
+def served() -> Request:
+    """The request being served: itself, for Flask's ``request`` looks it up at each access."""
+    proxy: Any = request
+    current: Request = proxy._get_current_object()
+    return current
+
+
 def record() -> Record:
     """The record of the request being served."""
     current: Record = g.record
@@ -110,9 +118,10 @@ def record() -> Record:
 
 def is_anthropics() -> bool:
     """Whether the request being served is of a client of Anthropic's API."""
-    if "HTTP_ANTHROPIC_VERSION" in request.environ or request.blueprint == "messages":
+    current = served()
+    if "HTTP_ANTHROPIC_VERSION" in current.environ or current.blueprint == "messages":
         return True
-    return request.blueprint is None and request.path.rstrip("/").endswith(_MESSAGES)
+    return current.blueprint is None and current.path.rstrip("/").endswith(_MESSAGES)
 
 
 def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = ()) -> None:
@@ -144,11 +153,12 @@ def admit(blueprint: Blueprint, admission: Admission) -> None:
 
 
 def _begin(metrics: Metrics) -> None:
-    given = request.headers.get("x-request-id", "")
+    current = served()
+    given = current.headers.get("x-request-id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    route = request.url_rule.rule if request.url_rule else OTHER
-    dialect = request.blueprint or OTHER
-    about = (request.method, request.path, request.remote_addr)
+    route = current.url_rule.rule if current.url_rule else OTHER
+    dialect = current.blueprint or OTHER
+    about = (current.method, current.path, current.remote_addr)
     g.record = Record(request_id, *about, metrics, route, dialect)
 
 
@@ -165,7 +175,7 @@ def _answer_preflight() -> Response | None:
 def _finish(response: Response) -> Response:
     current = record()
     current.status = current.status or response.status_code
-    response.headers["x-request-id"] = current.id
+    response.headers.add("x-request-id", current.id)
     if is_anthropics():
         response.headers["request-id"] = current.id  # where Anthropic's clients look for it
     if not current.path.startswith(PANEL_PREFIXES):
@@ -178,8 +188,8 @@ def _finish(response: Response) -> Response:
 def _allow_origins(response: Response, method: str) -> None:
     """CORS (https://fetch.spec.whatwg.org/#http-cors-protocol): any page may use the API, with a key."""
     headers = response.headers
-    headers["Access-Control-Allow-Origin"] = "*"
-    headers["Access-Control-Expose-Headers"] = _EXPOSED
+    headers.add("Access-Control-Allow-Origin", "*")
+    headers.add("Access-Control-Expose-Headers", _EXPOSED)
     if method != "OPTIONS":
         return
     asked = request.headers.get("Access-Control-Request-Headers", "")
