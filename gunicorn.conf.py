@@ -35,6 +35,10 @@ if not _IS_RELOAD:
 
 from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
+# The application is beside this file, wherever gunicorn was started; a reload has the path already.
+if (_ROOT := str(Path(__file__).parent)) not in sys.path:
+    sys.path.insert(0, _ROOT)
+
 from app import descriptors, logs, scratch, start  # noqa: E402
 from app.server import binding  # noqa: E402
 from app.server.worker import is_retiring  # noqa: E402

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.settings import Settings, reference
-from tests.gateway import COMMAND, LIMIT, ROOT, Gateway, environment, free_port, message_of
+from tests.gateway import COMMAND, LIMIT, ROOT, Gateway, environment, eventually, free_port, message_of
 from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
 
 WRONG = {
@@ -118,6 +121,26 @@ def test_help_names_every_setting_and_starts_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("argument", ["--port=80", "serve", "--workers"])
 def test_an_option_stops_the_start_with_one_line(tmp_path: Path, argument: str) -> None:
     assert argument in refusal(tmp_path, (sys.executable, "-m", "app", argument))
+
+
+def test_gunicorn_can_be_started_anywhere(tmp_path: Path) -> None:
+    port = str(free_port())
+    command = [COMMAND[0], "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(PORT=port), stderr=subprocess.PIPE)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=("admin", "secret")) as client:
+            eventually(lambda: process.poll() is None and is_served(client))
+            assert client.get("/admin").status_code == 200
+        assert (tmp_path / "url_cache").is_dir()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT)
+
+
+def is_served(client: httpx.Client) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return client.get("/readyz").status_code == 200
+    return False
 
 
 def test_gunicorn_by_itself_refuses_as_well(tmp_path: Path) -> None:
