@@ -29,7 +29,7 @@ def main() -> None:
         return
     settings = start.load()
     if arguments:
-        sys.exit(f"poe2openai: {arguments[0]} means nothing: there are no options, see python -m app --help")
+        sys.exit(f"poe2openai: {arguments[0]} is unknown: there are no options, see python -m app --help")
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     environment = os.environ | {"WEB_CONCURRENCY": str(settings.workers)}
     os.execve(sys.executable, command, environment)  # noqa: S606

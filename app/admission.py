@@ -1,6 +1,6 @@
-"""Admission: how many requests a worker has under way at once, and how many more may wait for that.
+"""Admission: limits how many requests a worker runs at once, and how many more may wait.
 
-Who comes beyond both is told so at once. Those who wait are served in the order of their coming; one
+Requests beyond both limits are refused at once. Waiting requests are served in order of arrival; one
 that is given up leaves no gap.
 """
 

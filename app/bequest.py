@@ -1,4 +1,4 @@
-"""Bequest: what a process has found good, for those that come after it."""
+"""Bequest: the last good content of a file, left by one process for those that are forked later."""
 
 from __future__ import annotations
 

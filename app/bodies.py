@@ -1,4 +1,4 @@
-"""Bodies: a request's body, whole, within a limit, however it was sent."""
+"""Bodies: a request's complete body within a limit, however it was sent."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _unpack(body: bytes | bytearray, wbits: int, limit: int, give_turn: Callable
             try:
                 unpacked += unpacker.decompress(packed, min(_READ_SIZE, limit + 1 - len(unpacked)))
             except zlib.error as error:
-                raise invalid_request("The request body is not what its Content-Encoding says.") from error
+                raise invalid_request("The request body does not match its Content-Encoding.") from error
             if len(unpacked) > limit:
                 raise payload_too_large(limit)
             packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail

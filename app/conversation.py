@@ -1,4 +1,4 @@
-"""Conversation: what every dialect is turned into, and what a query to Poe is built from."""
+"""Conversation: the common form of every request, which a query to Poe is built from."""
 
 from __future__ import annotations
 

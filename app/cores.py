@@ -1,4 +1,4 @@
-"""Cores: how many this process may use, as the scheduler and its control group allow."""
+"""Cores: how many this process may use, by its CPU affinity and control group."""
 
 from __future__ import annotations
 

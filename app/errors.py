@@ -46,14 +46,14 @@ def invalid_api_key(message: str) -> ApiError:
 def invalid_credentials() -> ApiError:
     """401: no user and password for the panel, or wrong ones (RFC 7617)."""
     headers = {"WWW-Authenticate": 'Basic realm="poe2openai", charset="UTF-8"'}
-    message = "The panel asks for ADMIN_USERNAME and ADMIN_PASSWORD (HTTP basic authentication)."
+    message = "The panel requires ADMIN_USERNAME and ADMIN_PASSWORD (HTTP basic authentication)."
     return ApiError(401, message, code="invalid_credentials", headers=headers)
 
 
 def invalid_token() -> ApiError:
     """401: no METRICS_TOKEN, or a wrong one (RFC 6750)."""
     headers = {"WWW-Authenticate": 'Bearer realm="poe2openai"'}
-    message = "The metrics ask for METRICS_TOKEN ('Authorization: Bearer TOKEN')."
+    message = "/metrics requires METRICS_TOKEN ('Authorization: Bearer TOKEN')."
     return ApiError(401, message, code="invalid_token", headers=headers)
 
 
@@ -69,7 +69,7 @@ def permission_denied(message: str) -> ApiError:
 
 def cross_origin() -> ApiError:
     """403: another site's page asks for what only the panel's own page may."""
-    message = "Requests of other sites' pages are refused here."
+    message = "Requests from other sites' pages are refused."
     return ApiError(403, message, "permission_error", "cross_origin")
 
 
@@ -90,7 +90,7 @@ def context_length_exceeded(message: str) -> ApiError:
 
 def body_too_slow() -> ApiError:
     """408: the client has stopped sending the body, or sends it too slowly."""
-    message = "The request body did not come in time (BODY_TIMEOUT_SECONDS)."
+    message = "The request body did not arrive in time (BODY_TIMEOUT_SECONDS)."
     return ApiError(408, message, "timeout_error", "request_timeout")
 
 
@@ -140,7 +140,7 @@ def bad_upstream(message: str) -> ApiError:
 
 def own_key_refused() -> ApiError:
     """502: Poe refuses the gateway's own key, for which the client cannot do anything."""
-    message = "Poe refuses the key that this gateway has (POE_API_KEY); tell whoever runs it."
+    message = "Poe refuses the gateway's own key (POE_API_KEY); tell its operator."
     return ApiError(502, message, "upstream_error", "poe_key_refused")
 
 
@@ -167,7 +167,7 @@ def overloaded(message: str, retry_after: str | None = None) -> ApiError:
 
 def gateway_overloaded() -> ApiError:
     """503: as many requests are under way here, and wait, as may (``MAX_CONCURRENT``, ``MAX_QUEUE``)."""
-    message = "The gateway has too many requests under way; try again soon."
+    message = "The gateway is handling too many requests; try again soon."
     return ApiError(503, message, "overloaded_error", "gateway_overloaded", headers=_retry_after("1"))
 
 
@@ -217,7 +217,8 @@ def answer_timeout(seconds: float) -> ApiError:
 
 def upload_timeout(seconds: float) -> ApiError:
     """504: an attachment could not be uploaded in its time."""
-    return timed_out(f"Poe did not take it within {seconds:g} s (upload time-out).", "upload_timeout")
+    message = f"Poe did not accept the upload within {seconds:g} s (upload time-out)."
+    return timed_out(message, "upload_timeout")
 
 
 def config_not_written(message: str) -> ApiError:

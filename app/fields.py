@@ -1,4 +1,4 @@
-"""Fields: plain data from outside as typed structs, and errors that name the field which is wrong."""
+"""Fields: plain data from outside as typed structs, and errors that name the wrong field."""
 
 from __future__ import annotations
 

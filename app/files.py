@@ -1,4 +1,4 @@
-"""Files: read without ever waiting, and written whole or not at all."""
+"""Files: read without blocking, and written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instructions: what a bot must know to answer as it should, told where a conversation begins."""
+"""Instructions: text for the bot, added where a conversation begins."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Lifecycle: whether this worker is open for more, and for how long what runs may go on.
+"""Lifecycle: whether this worker accepts requests, and when running answers must end.
 
-Told by the server, asked by ``/readyz`` and by running answers.
+Set by the server; read by ``/readyz`` and by running answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Media: what a file is, by its name or its first bytes, and what it is called."""
+"""Media: a file's type, by its name or its first bytes, and the name of a type."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Metrics: what all workers did, in files that they share, for Prometheus.
 
-A worker writes into files of its own, by the number that it has among those that live. Its successor
-goes on in them, so that nothing is lost when it dies, and no files pile up.
+A worker writes into files named by its number among the living workers. Its successor continues in them,
+so that nothing is lost when a worker dies, and files do not pile up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names: finds the addresses of hosts. A resolver may take as long as it likes; nobody has to wait for it."""
+"""Names: looks up the addresses of hosts, without waiting for a resolver that hangs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Proxies: whose word counts about the client, and below which path the gateway is published.
+"""Proxies: which X-Forwarded-* fields are trusted, and below which path the gateway is published.
 
-The one mechanism for this: the server's own is switched off in gunicorn.conf.py.
+The only mechanism for this: the server's own is switched off in gunicorn.conf.py.
 """
 
 from __future__ import annotations

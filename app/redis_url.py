@@ -1,4 +1,4 @@
-"""The address of a Redis, checked before it is used. It may hold a password."""
+"""The URL of a Redis server, checked before it is used. It may contain a password."""
 
 from __future__ import annotations
 

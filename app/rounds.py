@@ -1,4 +1,4 @@
-"""Rounds: an answer that is not what was asked for is asked for once more.
+"""Rounds: an answer that is not what was asked for is requested once more.
 
 The bot is shown its answer and told what is wrong with it. The usage covers both rounds.
 """

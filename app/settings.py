@@ -60,7 +60,7 @@ class Settings:
         "WEB_CONCURRENCY",
         "",
         kinds.workers(),
-        "Worker processes; one serves many streams. By default the usable cores, at most 4.",
+        "Worker processes, each of which serves many streams. By default the usable cores, at most 4.",
     )
     log_level: str = _setting(
         "LOG_LEVEL",
@@ -72,7 +72,7 @@ class Settings:
         "LOG_FORMAT",
         "text",
         kinds.choice("text", "json"),
-        "How: a line of text or a JSON object for each, on standard error.",
+        "Format of the log on standard error: lines of text or of JSON objects.",
     )
     admin_username: str = _setting(
         "ADMIN_USERNAME",
@@ -91,29 +91,29 @@ class Settings:
         "POE_API_KEY",
         "",
         kinds.secret("a key, without spaces"),
-        "Poe's key for all clients, which then bring keys of the gateway's own: see ACCESS_KEYS. "
-        "By default each brings a Poe key.",
+        "One Poe key for all clients, which then use gateway keys: see ACCESS_KEYS. "
+        "By default each client sends its own Poe key.",
         is_secret=True,
     )
     access_keys: Path | None = _setting(
         "ACCESS_KEYS",
         "",
         kinds.file("the path of a file of keys"),
-        "File of the gateway's own keys, each a line as `python -m app.keys NAME FILE` writes it. "
-        "Goes with POE_API_KEY.",
+        "File of the gateway's own keys, one line each, as written by `python -m app.keys NAME FILE`. "
+        "Requires POE_API_KEY.",
     )
     metrics_token: str = _setting(
         "METRICS_TOKEN",
         "",
         kinds.secret("a token, without spaces"),
-        "With it, /metrics asks for this bearer token instead of the panel's user and password.",
+        "A bearer token that /metrics requires instead of the panel's user and password.",
         is_secret=True,
     )
     metrics_port: int | None = _setting(
         "METRICS_PORT",
         "",
         kinds.optional(kinds.whole_number(1, 65535)),
-        "A port for /metrics alone, which asks for nothing unless METRICS_TOKEN is set. "
+        "A separate port for /metrics, without authentication unless METRICS_TOKEN is set. "
         "By default /metrics is on PORT.",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
@@ -126,106 +126,106 @@ class Settings:
         "SCRIPT_NAME",
         "",
         kinds.path_prefix(),
-        "The path below which a proxy publishes the gateway, if it leaves that path on its requests.",
+        "The path below which a proxy publishes the gateway, if the proxy does not remove it from requests.",
     )
     config_dir: Path = _setting(
         "CONFIG_DIR",
         "./",
         kinds.writable_folder(),
-        "Where models.yaml and the caches live.",
+        "Folder of models.yaml and the caches.",
     )
     redis_url: str | None = _setting(
         "REDIS_URL",
         "",
         kinds.redis(),
         "A Redis through which several machines share the rate limit, uploads, the list of bots and wrong "
-        "passwords. Without it the workers of one machine share by files.",
+        "passwords. Without it, the workers of one machine share these through files.",
         is_secret=True,
     )
     max_request_size: int = _setting(
         "MAX_REQUEST_SIZE",
         "1073741824",
         kinds.whole_number(1, 2**40),
-        "Largest request body in bytes, counted after unpacking; over it the answer is 413.",
+        "Largest request body in bytes, also after decompression; larger ones are refused (413).",
     )
     max_concurrent: int = _setting(
         "MAX_CONCURRENT",
         "2048",
         kinds.whole_number(1, 100_000),
-        "How many requests for an answer a worker has under way at once; the others wait.",
+        "How many completions a worker runs at once; further ones wait.",
     )
     max_queue: int = _setting(
         "MAX_QUEUE",
         "2048",
         kinds.whole_number(0, 100_000),
-        "How many may wait for that in a worker; over it the answer is 503 at once.",
+        "How many of these may wait in a worker; further ones are refused at once (503).",
     )
     max_requests: int = _setting(
         "MAX_REQUESTS",
         "0",
         kinds.whole_number(0, 10**9),
-        "After so many requests, and up to a tenth more, a worker makes room for a new one, 0 = never.",
+        "A worker is replaced after this many requests and up to a tenth more, 0 = never.",
     )
     head_timeout_seconds: float = _setting(
         "HEAD_TIMEOUT_SECONDS",
         "20",
         kinds.seconds(0.1, 3600),
-        "How long a client may take for a request's head; then the answer is 408. A connection without a "
-        "request is closed as soon.",
+        "How long a client may take to send a request's head, before it is refused (408). An idle connection "
+        "is closed after the same time.",
     )
     body_timeout_seconds: float = _setting(
         "BODY_TIMEOUT_SECONDS",
         "60",
         kinds.seconds(0.1, 86_400),
-        "How long a client may send nothing of a request's body; then the answer is 408.",
+        "How long a client may pause while it sends a request's body, before it is refused (408).",
     )
     send_timeout_seconds: float = _setting(
         "SEND_TIMEOUT_SECONDS",
         "60",
         kinds.seconds(0.1, 86_400),
-        "How long a client may take nothing of its answer; then it is let go, and its query ended.",
+        "How long a client may read nothing of its answer, before it is disconnected and its query ended.",
     )
     rate_limit_ms: int = _setting(
         "RATE_LIMIT_MS",
         "100",
         kinds.whole_number(0, 3_600_000),
-        "Least milliseconds between the starts of two queries to Poe, 0 = off.",
+        "Minimum milliseconds between the starts of two queries to Poe, 0 = off.",
     )
     url_cache_ttl_seconds: int = _setting(
         "URL_CACHE_TTL_SECONDS",
         "259200",
         kinds.whole_number(1, 2**31),
-        "How long the URL of an upload is remembered since it was last used.",
+        "How long the URL of an upload is remembered after its last use.",
     )
     url_cache_size_mb: int = _setting(
         "URL_CACHE_SIZE_MB",
         "100",
         kinds.whole_number(0, 2**20),
-        "Room for remembered uploads on disk (url_cache in CONFIG_DIR; Redis has its own bound), 0 = off.",
+        "Disk space for remembered uploads (url_cache in CONFIG_DIR; Redis has its own limit), 0 = off.",
     )
     poe_base_url: str = _setting(
         "POE_BASE_URL",
         "https://api.poe.com",
         kinds.base_url(),
-        "Where Poe's bot-query API is.",
+        "Base URL of Poe's bot-query API.",
     )
     poe_file_upload_url: str = _setting(
         "POE_FILE_UPLOAD_URL",
         "https://www.quora.com/poe_api/file_upload_3RD_PARTY_POST",
         kinds.endpoint_url(),
-        "Poe's upload endpoint, whole.",
+        "URL of Poe's upload endpoint.",
     )
     max_attachments: int = _setting(
         "MAX_ATTACHMENTS",
         "500",
         kinds.whole_number(0, 100_000),
-        "How many attachments a request may hold; over it the answer is 400.",
+        "How many attachments a request may have; more are refused (400).",
     )
     upload_concurrency: int = _setting(
         "UPLOAD_CONCURRENCY",
         "8",
         kinds.whole_number(1, 1000),
-        "How many uploads to Poe a worker has under way at once.",
+        "How many uploads to Poe a worker runs at once.",
     )
     upload_timeout_seconds: float = _setting(
         "UPLOAD_TIMEOUT_SECONDS",
@@ -237,19 +237,19 @@ class Settings:
         "MODELS_CACHE_SECONDS",
         "600",
         kinds.seconds(0, 86_400),
-        "How long Poe's list of bots is fresh.",
+        "How long Poe's list of bots stays fresh.",
     )
     strict_models: bool = _setting(
         "STRICT_MODELS",
         "false",
         kinds.boolean(),
-        "true: a bot that is not in the list of models (hidden, private) is a 404.",
+        "true: bots that are not in the list of models (hidden, private) are refused (404).",
     )
     heartbeat_seconds: float = _setting(
         "HEARTBEAT_SECONDS",
         "15",
         kinds.seconds_or_zero(0.1, 3600),
-        "A silent stream carries a comment line this often, 0 = never.",
+        "Interval between comment lines in a silent stream, 0 = never.",
     )
     connect_timeout_seconds: float = _setting(
         "CONNECT_TIMEOUT_SECONDS",
@@ -273,20 +273,20 @@ class Settings:
         "ANSWER_TIMEOUT_SECONDS",
         "3600",
         kinds.seconds(0, 7 * 86_400),
-        "How long an answer may take in all, from the request to its end, 0 = as long as it likes.",
+        "How long an answer may take in total, from the request to its end, 0 = unlimited.",
     )
 
     drain_seconds: float = _setting(
         "DRAIN_SECONDS",
         "2",
         kinds.seconds(0, 3600),
-        "After SIGTERM, how long requests are still served while /readyz says 503.",
+        "After SIGTERM, how long requests are still served while /readyz answers 503.",
     )
     graceful_timeout: float = _setting(
         "GRACEFUL_TIMEOUT",
         "30",
         kinds.seconds(0, 86_400),
-        "How long running answers may then go on before they are ended with an error.",
+        "How long running answers may then continue before they are ended with an error.",
     )
 
     @classmethod
@@ -328,7 +328,7 @@ def _read(variable: _Variable, environ: Mapping[str, str]) -> Any:
     except ValueError:
         shown = "(hidden)" if variable.is_secret else repr(_shown(text))
         raise SettingsError(
-            f"{variable.name}={shown} cannot be used: allowed is {variable.kind.allowed}"
+            f"{variable.name}={shown} cannot be used; allowed is {variable.kind.allowed}"
         ) from None
 
 
@@ -345,7 +345,7 @@ def _check_bundle(name: str, path: str) -> None:
             ssl.create_default_context(cafile=None if is_folder else path, capath=path if is_folder else None)
     except OSError:
         allowed = "a file or folder of certificates (PEM)"
-        raise SettingsError(f"{name}={path!r} cannot be used: allowed is {allowed}") from None
+        raise SettingsError(f"{name}={path!r} cannot be used; allowed is {allowed}") from None
 
 
 def _check_keys(poe_key: str, path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Start: the settings, or an end that says in one line what is wrong with them."""
+"""Start: loads the settings, or ends the process with one line that says what is wrong with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard error: what is written there past the log, which in JSON has to be objects, too."""
+"""Standard error: output that bypasses the log, as JSON objects if the log is JSON."""
 
 from __future__ import annotations
 

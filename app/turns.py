@@ -1,4 +1,4 @@
-"""Turns: long work of one request is done in pieces, between which the others have their turn."""
+"""Turns: long work of one request is done in pieces, with turns for other requests in between."""
 
 from __future__ import annotations
 

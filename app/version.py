@@ -1,3 +1,3 @@
-"""Version: of this program, as in pyproject.toml."""
+"""Version: this program's, as in pyproject.toml."""
 
 VERSION = "0.1.0"

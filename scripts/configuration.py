@@ -6,14 +6,14 @@ from app.settings import reference
 
 PAGE = """# Configuration
 
-All settings are environment variables, read once at the start. A value that cannot be used stops the
+All settings are environment variables, read once at the start. An invalid value stops the
 start with one line that names the variable, its value and what is allowed. An empty variable counts
-as absent (but for `ADMIN_PASSWORD`). This page is generated from `app/settings.py` by `make docs`.
+as absent (except `ADMIN_PASSWORD`). This page is generated from `app/settings.py` by `make docs`.
 
 {table}
 
 `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and `REQUESTS_CA_BUNDLE` (or `CURL_CA_BUNDLE`) have their usual
-meaning for the connections to Poe. They, too, are read once.
+meaning for the connections to Poe. They are also read once.
 """
 
 

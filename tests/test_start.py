@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Pa
 )
 def test_an_address_of_redis_that_cannot_be_used_is_refused_and_not_shown(tmp_path: Path, value: str) -> None:
     line = refusal(tmp_path, REDIS_URL=value)
-    assert line.startswith("poe2openai: REDIS_URL=(hidden) cannot be used: allowed is a redis://")
+    assert line.startswith("poe2openai: REDIS_URL=(hidden) cannot be used; allowed is a redis://")
     assert "hid#den" not in line.replace("(hidden)", "")
     assert "hidden" not in line.replace("(hidden)", "")
 

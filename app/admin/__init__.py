@@ -1,1 +1,1 @@
-"""The panel: its page, its assets, and the API that they use. Nothing of it keeps a session."""
+"""The panel: its page, its assets, and the API that they use. There are no sessions."""

@@ -1,4 +1,4 @@
-"""Access: who may use the panel, or see the metrics. Bounds how often a password or token can be wrong."""
+"""Access: who may use the panel or see the metrics. Limits how often a password or token can be wrong."""
 
 from __future__ import annotations
 

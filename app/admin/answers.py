@@ -1,4 +1,4 @@
-"""Answers: JSON for the panel, and nothing secret in it."""
+"""Answers: JSON for the panel, with nothing secret in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assets: what the page is made of, for anyone. There is nothing secret in it."""
+"""Assets: the files of the panel's page, served to anyone: nothing in them is secret."""
 
 from __future__ import annotations
 

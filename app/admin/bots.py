@@ -1,4 +1,4 @@
-"""Bots: ``/api/models``, all that there are, for the panel."""
+"""Bots: ``/api/models``, every bot, for the panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports: models.yaml as a file to take away, without the token."""
+"""Exports: models.yaml as a download, without the token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers: what bounds a browser in what it does with an answer of the panel."""
+"""Headers: the fields of the panel's answers that restrict what a browser does with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Origins: from whose page a request comes. Only the panel's own may use its API."""
+"""Origins: which site's page a request comes from. Only the panel's own may use its API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Page: the panel as browsers load it. What is on it comes from its API."""
+"""Page: the panel's HTML page. Its content comes from its API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State: ``/api/admin/state``, how the service does. Cheap: the panel asks all the time."""
+"""State: ``/api/admin/state``, the state of the service. Cheap, since the panel polls it."""
 
 from __future__ import annotations
 

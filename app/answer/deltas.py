@@ -1,4 +1,4 @@
-"""Deltas: what a completion consists of, piece by piece, whatever dialect it is rendered in.
+"""Deltas: the pieces of a completion, independent of the dialect that renders them.
 
 The pipeline turns Poe's events into these; a closed set, matched with ``match``.
 """

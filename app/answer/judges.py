@@ -155,5 +155,5 @@ class FittingJson(_UntilCalled):
             raise _SchemaTooSlow from None
 
     def _too_slow(self) -> ApiError:
-        message = "To check the bot's answer against the schema takes too long: make the schema simpler."
+        message = "Checking the bot's answer against the schema takes too long: simplify the schema."
         return invalid_request(message, self._wanted.param)

@@ -1,10 +1,10 @@
-"""Native: a bot's own calls of tools, passed on as they come.
+"""Native: a bot's own calls of tools, passed on as they arrive.
 
 Ids and arguments stay as the bot gives them; calls are counted from 0 as they begin, since clients keep
-them in a list. What is missing and no client can do without is put in: ``{}`` for arguments that never
-came, an id, also where two calls have the same.
+them in a list. Only what clients need and is missing is added: ``{}`` for arguments that never arrived, and
+an id, also if two calls have the same one.
 
-Holds: the arguments of a call until its name has come.
+Holds: the arguments of a call until its name has arrived.
 """
 
 from __future__ import annotations

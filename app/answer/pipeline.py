@@ -1,11 +1,8 @@
 """Pipeline: the stages of one answer, composed.
 
-A stage has ``feed(batch)`` and ``finish()``; what it gives out is the next one's batch. A stage
-that a request does not need is not in its pipeline. However the same events are batched, what
-comes out is the same when joined.
-
-An event may bring a thousand times as much text as a read: more than one read brings passes the
-stages in pieces, between which others have their turn.
+A stage has ``feed(batch)`` and ``finish()``; its output is the input of the next one. A stage
+that a request does not need is not in its pipeline. However the same events are batched, the joined
+output is the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Usage: counts what the bot said as it passes, calls included, reasoning apart."""
+"""Usage: counts the tokens of an answer as it passes, including calls, with reasoning apart."""
 
 from __future__ import annotations
 

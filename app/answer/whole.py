@@ -1,4 +1,4 @@
-"""Whole answers: deltas collected until there are no more, for dialects that then write down all of them."""
+"""Whole answers: collects all deltas of an answer, for dialects that then write one body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Absent: what is answered to who asks for a path that is not here."""
+"""Absent: answers to requests for paths that do not exist."""
 
 from __future__ import annotations
 

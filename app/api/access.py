@@ -1,4 +1,4 @@
-"""Access: the key that a request carries, and the one with which Poe is asked for it."""
+"""Access: a client's key, and the key that its queries to Poe are sent with."""
 
 from __future__ import annotations
 

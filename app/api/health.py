@@ -1,4 +1,4 @@
-"""Health: what this is, and whether it is up. None of these asks anybody."""
+"""Health: what this is, and whether it is up. Nothing here contacts Poe."""
 
 from __future__ import annotations
 

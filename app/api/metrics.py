@@ -1,4 +1,4 @@
-"""Metrics: ``GET /metrics``, for Prometheus; on a port of its own, if there is one."""
+"""Metrics: ``GET /metrics``, for Prometheus; on a separate port, if there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests: what every request has: an id, a place in the log, CORS, errors in OpenAI's form."""
+"""Requests: what every request has: an id, a line in the log, CORS, errors in the client's form."""
 
 from __future__ import annotations
 

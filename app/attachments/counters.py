@@ -1,4 +1,4 @@
-"""Counters: what the workers have done about attachments since the start."""
+"""Counters: attachments that the workers have uploaded or found in the cache since the start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cache on Redis: cachelib's RedisCache, with JSON in the place of pickles."""
+"""Cache on Redis: cachelib's RedisCache, with JSON in place of pickles."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _read(part: AttachmentPart, give_turn: Callable[[], None]) -> Source:
         return _data_url(part, source, give_turn)
     if scheme[0].lower() in ("http", "https"):
         return _remote(part, source)
-    raise ValueError(f"has a URL of the scheme {scheme[0][:20]!r}; allowed are http, https and data")
+    raise ValueError(f"has a URL with the scheme {scheme[0][:20]!r}; allowed are http, https and data")
 
 
 def _bare(part: AttachmentPart, source: str, give_turn: Callable[[], None]) -> Content:
@@ -163,7 +163,7 @@ def _remote(part: AttachmentPart, source: str) -> Remote | HostedPart:
     if not _HOST.fullmatch(url.hostname or ""):
         raise ValueError("has a URL without a valid host")
     if url.username is not None:
-        raise ValueError("has a URL with a user or password, which would be handed on")
+        raise ValueError("has a URL with a user or password, which would be passed on")
     given_name = media.clean_name(part.name)
     content_type = media.of_format(part.kind, part.format)
     if cdn.holds(url):

@@ -1,4 +1,4 @@
-"""Usage: what the cache takes on disk, for a person to know."""
+"""Usage: the size of the upload cache on disk, for the panel."""
 
 from __future__ import annotations
 

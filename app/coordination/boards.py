@@ -1,4 +1,4 @@
-"""Boards: what one machine has found out, put up for the others. On one machine files do that."""
+"""Boards: what one machine has found out, published to the others. A single machine uses files instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Absent: APIs that are not here, and what who asks for them is told, in the form that they read."""
+"""Absent: APIs that the gateway does not have, and an error that helps their clients, in their own form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PRESENT = ("/chat/completions", "/responses", *_MESSAGES)
 
 _CHAT = "POST /v1/chat/completions"
 _BATCHES = (
-    "There are no batches here: POST /v1/messages answers a message at once, and POST "
+    "There are no batches: POST /v1/messages answers a message at once, and POST "
     "/v1/messages/count_tokens counts."
 )
 _LINK = f"by {_CHAT}; it answers with a link"
@@ -36,13 +36,13 @@ _OPENAI = {
         "stored Responses",
         "nothing is stored; POST /v1/responses with the whole conversation as input",
     ),
-    "embeddings": ("Embeddings", "Poe has no bots for them; take them from elsewhere"),
+    "embeddings": ("Embeddings", "Poe has no bots for them; use another provider"),
     "moderations": ("Moderations", "Poe has no bots for them"),
     "images": ("Images", f"ask an image bot {_LINK}"),
     "videos": ("Videos", f"ask a video bot {_LINK}"),
     "audio": (
         "Audio",
-        f"ask a bot that speaks {_LINK}; what it shall hear goes into messages, as input_audio",
+        f"ask a bot that speaks {_LINK}; audio for a bot goes into messages, as input_audio",
     ),
     "files": ("Files", _FILES),
     "uploads": ("Uploads", _FILES),
@@ -56,11 +56,11 @@ def find(path: str, root: str) -> Absence | None:
     """The API of ``path``, if it is one that is known and not here. ``root`` is the URL of this gateway."""
     path, base_url = path.rstrip("/"), f"{root}/v1"
     if path in _OLLAMA:
-        advice = "choose OpenAI, or what is compatible with it, as the provider"
+        advice = "choose OpenAI or an OpenAI-compatible API as the provider"
         return Absence(_error("Ollama", advice, base_url), _render_ollama)
     segments = path.strip("/").split("/")
     if segments[0].startswith(("v1beta", "v1alpha")):
-        return Absence(_error("Gemini", "this is an API like OpenAI's", base_url), _render_gemini)
+        return Absence(_error("Gemini", "this gateway speaks OpenAI's API", base_url), _render_gemini)
     if path.endswith(_PRESENT) or "chat" in segments:
         return None
     for segment in segments:
@@ -82,7 +82,7 @@ def mistaken(path: str, meant: str | None, root: str) -> Absence:
 
 
 def _error(api: str, advice: str, base_url: str) -> ApiError:
-    message = f"The {api} API is not here: {advice}. The base URL for OpenAI clients is {base_url}."
+    message = f"The {api} API is not available: {advice}. The base URL for OpenAI clients is {base_url}."
     return not_found(message)
 
 

@@ -1,4 +1,4 @@
-"""Bodies: JSON from a client, and errors that name the field which is wrong."""
+"""Bodies: JSON from a client, and errors that name the wrong field."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ _One = Annotated[int, Meta(extra_json_schema={"const": 1})]
 _AnyTool = Annotated[
     dict[str, Any],
     Meta(
-        description="A function; tools of other types are left out.",
+        description="A function; tools of other types are ignored.",
         extra_json_schema={
             "properties": {"type": {"type": ["string", "null"], "default": "function"}},
             "if": {"properties": {"type": {"enum": ["function", None]}}},
@@ -201,7 +201,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     if not request.messages:
         raise invalid_request("messages is empty: there is nothing to answer.", "messages")
     if request.n not in (None, 1):
-        raise invalid_request("n must be 1: Poe gives one answer a query.", "n", "unsupported_value")
+        raise invalid_request("n must be 1: Poe gives one answer per query.", "n", "unsupported_value")
     stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
     as_functions = bool(request.functions and not request.tools)
     offer = _offer(request, as_functions=as_functions)
@@ -285,7 +285,7 @@ def _part(part: _Part, path: str) -> TextPart | AttachmentPart:
             source = file.file_data or file.file_url
             if source is None:
                 raise invalid_request(
-                    f"{path}.file has neither file_data nor file_url (a file_id means nothing here).",
+                    f"{path}.file has neither file_data nor file_url (a file_id cannot be used).",
                     f"{path}.file",
                 )
             return AttachmentPart("file", source, path, file.filename)

@@ -1,4 +1,4 @@
-"""Form: what a dialect is to those who serve it: a request decoded, and its answer, streamed or whole."""
+"""Form: the interface of a dialect: a request decoded, and its answer, streamed or whole."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Message blocks: what a message of Anthropic's Messages API consists of.
+"""Message blocks: the content of messages in Anthropic's Messages API.
 
-https://docs.claude.com/en/api/messages. Blocks of tools that run at Anthropic, and thinking that comes
-back, are left out: no bot of Poe's knows them.
+https://docs.claude.com/en/api/messages. Blocks of tools that run at Anthropic, and thinking that is sent
+back, are left out: Poe's bots do not know them.
 """
 
 from __future__ import annotations

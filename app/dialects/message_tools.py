@@ -1,4 +1,4 @@
-"""Message tools: what a request of Anthropic's Messages API says of the tools that may be called."""
+"""Message tools: the tools and the tool choice of a request of Anthropic's Messages API."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MessageToolChoice(Struct):
 AnyTool: TypeAlias = Annotated[
     dict[str, Any],
     Meta(
-        description="A tool of the client's (without a type, or custom); tools of Anthropic's are left out.",
+        description="A tool of the client (without a type, or custom); Anthropic's own tools are ignored.",
         extra_json_schema={
             "if": {"properties": {"type": {"enum": ["custom", None]}}},
             "then": {

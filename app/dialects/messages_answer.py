@@ -1,4 +1,4 @@
-"""Messages' answers: deltas as messages of Anthropic's, streamed or whole; and errors.
+"""Messages' answers: deltas as messages of Anthropic's API, streamed or whole; and errors.
 
 https://docs.claude.com/en/docs/build-with-claude/streaming, https://docs.claude.com/en/api/errors.
 """

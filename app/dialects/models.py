@@ -1,4 +1,4 @@
-"""Models: OpenAI's list of models, with what other clients look for besides; and Anthropic's."""
+"""Models: OpenAI's list of models, with fields that other clients look for; and Anthropic's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offers: what a request says of the tools that an answer may call, in terms that all dialects share."""
+"""Offers: the tools that an answer may call, in terms that all dialects share."""
 
 from __future__ import annotations
 

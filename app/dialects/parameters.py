@@ -1,4 +1,4 @@
-"""Parameters: a bot's own, picked from a request's fields and put in the words of Poe's bots."""
+"""Parameters: a bot's parameters, picked from a request's fields and translated to Poe's names."""
 
 from __future__ import annotations
 

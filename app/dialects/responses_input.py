@@ -117,7 +117,7 @@ _AnyItem = Annotated[Item, bodies.ANY_TYPE]
 Input = Annotated[
     str | list[_AnyItem],
     Meta(
-        description="Text, or items. One without type is a message; one of another type is left out.",
+        description="Text, or items. An item without a type is a message; items of other types are ignored.",
         extra_json_schema={"minItems": 1},
     ),
 ]
@@ -212,5 +212,5 @@ def _part(part: Part, path: str) -> TextPart | AttachmentPart:
 def _source(source: str | None, path: str, expected: str) -> str:
     if source is None:
         has_none = f"has neither {expected}" if " nor " in expected else f"has no {expected}"
-        raise invalid_request(f"{path} {has_none} (a file_id means nothing here).", path)
+        raise invalid_request(f"{path} {has_none} (a file_id cannot be used).", path)
     return source

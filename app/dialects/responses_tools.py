@@ -1,6 +1,6 @@
-"""Responses' tools: functions, and custom tools, which are functions with one argument of free text.
+"""Responses' tools: functions, and custom tools, which become functions with one string argument.
 
-Those of a namespace are offered under both names in one.
+Tools of a namespace are offered under both names, joined.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Namespace(Struct, tag_field="type", tag="namespace"):
 AnyTool = FlatFunction | CustomTool | Namespace | _BuiltIn
 Tools = Annotated[
     list[Annotated[AnyTool, bodies.ANY_TYPE]],
-    Meta(description="Functions and custom tools, also in namespaces; those of other types are left out."),
+    Meta(description="Functions and custom tools, also in namespaces; tools of other types are ignored."),
 ]
 _CALLABLE = ("function", "custom")
 _TYPES = (*_CALLABLE, "namespace")

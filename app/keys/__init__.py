@@ -1,1 +1,1 @@
-"""The gateway's own keys, for when Poe's key stays on the server: by name and digest in a file."""
+"""The gateway's own keys, for when Poe's key stays on the server: names and digests in a file."""

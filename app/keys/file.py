@@ -1,4 +1,4 @@
-"""File: the keys that stand in it now, and the last good ones while it is broken."""
+"""File: the keys that are in it now, and the last good ones while it is broken."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class KeyFile:
             self._keys = decode(seen)
         except KeysError as error:
             if self._news.is_news(str(error)):
-                logger.warning("%s is not used, the keys from before stay in force: %s", self._path, error)
+                logger.warning("%s is not used; the previous keys stay in force: %s", self._path, error)
             return
         self._content = seen
         self._bequest.leave(seen)

@@ -1,6 +1,6 @@
-"""Lines: what a file of keys says, each a name and a key's digest.
+"""Lines: the content of a file of keys, each line a name and a key's digest.
 
-A key has 256 bits of chance: nobody finds it from its digest, so that a slow hash would only cost time.
+A key has 256 random bits: it cannot be found from its digest, so a slow hash would only cost time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Catalogue: the bots that clients see, and which one a name means."""
+"""Catalogue: the bots that clients see, and the bot that each name means."""
 
 from __future__ import annotations
 

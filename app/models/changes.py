@@ -1,4 +1,4 @@
-"""Changes: what differs between two contents of the file, for a person to read."""
+"""Changes: the differences between two contents of models.yaml, for people to read."""
 
 from __future__ import annotations
 

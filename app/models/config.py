@@ -1,4 +1,4 @@
-"""Config: what models.yaml says, checked. docs/models.md is its reference."""
+"""Config: the content of models.yaml, checked. docs/models.md is its reference."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _checked(data: object) -> ModelsConfig:
     _check_numbers(data)
     file = fields.convert(data, _File)
     if file.api_token and not (file.api_token.isascii() and file.api_token.isprintable()):
-        raise ConfigError("api_token: it has characters that no token has.", "api_token")
+        raise ConfigError("api_token: it contains characters that no token has.", "api_token")
     return ModelsConfig(
         enable=file.enable is not False,
         models={name: _bot(name, options) for name, options in (file.models or {}).items()},

@@ -117,7 +117,7 @@ class _Reader:
         except yaml.YAMLError as error:
             raise _explained(error, self._text) from None
         except (UnicodeError, ValueError):
-            raise DocumentError("The file has characters that no YAML has.", None) from None
+            raise DocumentError("The file contains characters that are not allowed in YAML.", None) from None
 
     def _document(self) -> Any:
         content = None
@@ -151,7 +151,7 @@ class _Reader:
 
     def _alias(self, event: events.AliasEvent) -> Any:
         if event.anchor not in self._anchors:
-            raise DocumentError("An alias (*) stands for nothing that is complete.", _line(event))
+            raise DocumentError("An alias (*) refers to nothing that is complete.", _line(event))
         value, size = self._anchors[event.anchor]
         self._count(size, event)
         return value
@@ -177,7 +177,7 @@ class _Reader:
         while not isinstance(event := next(self._events), events.MappingEndEvent):
             key, is_merge = self._key(event)
             if key in own:
-                raise DocumentError(f"The key {key[:100]!r} is there twice.", _line(event))
+                raise DocumentError(f"The key {key[:100]!r} appears twice.", _line(event))
             inner = None if is_merge else self._toward(path, f".{key}", event)
             value = self._node(next(self._events), depth + 1, inner)
             if is_merge:
@@ -193,7 +193,7 @@ class _Reader:
             if isinstance(value, str):
                 return value, False
         if not isinstance(event, events.ScalarEvent):
-            raise DocumentError("A key must be a plain text.", _line(event))
+            raise DocumentError("A key must be a string.", _line(event))
         self._count(1, event)
         if event.anchor:
             self._anchors[event.anchor] = event.value, 1

@@ -1,7 +1,7 @@
 """Edits: new content written into a YAML text so that its comments and its layout stay.
 
-ruamel.yaml keeps them. It is told that every unquoted word is a string, so that what is not edited comes out
-as it went in; what a word stands for is only ``documents``' to say.
+ruamel.yaml keeps them. It is told that every unquoted word is a string, so that what is not edited stays
+unchanged; only ``documents`` decides what a word means.
 """
 
 from __future__ import annotations

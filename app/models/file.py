@@ -152,7 +152,7 @@ class ModelsFile:
 
     def _broken(self, tag: str, error: ConfigError) -> State:
         if self._state.version != tag and self._news.is_news(tag):
-            logger.warning("%s is not used, what was there before stays in force: %s", self.path, error)
+            logger.warning("%s is not used; the previous content stays in force: %s", self.path, error)
         return replace(self._last_good(), version=tag, exists=True, error=error)
 
     def _last_good(self) -> State:

@@ -1,4 +1,4 @@
-"""Masks: a file's text for others to see, without the API token."""
+"""Masks: the file's text without the API token, for display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merging: new content over old, where what a client does not know must not be lost."""
+"""Merging: new content over old, which keeps what a client does not know."""
 
 from __future__ import annotations
 

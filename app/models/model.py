@@ -1,4 +1,4 @@
-"""Model: a bot as lists of bots tell of it."""
+"""Model: a bot as Poe lists it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names: which bot each name means. Where two claim one, the order in docs/models.md decides."""
+"""Names: the bot that each name means. Conflicts are decided in the order of docs/models.md."""
 
 from __future__ import annotations
 

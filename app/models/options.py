@@ -1,4 +1,4 @@
-"""Options: what the file says of a bot, put into a request for it."""
+"""Options: the options of a bot in models.yaml, applied to a request."""
 
 from __future__ import annotations
 

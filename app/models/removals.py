@@ -1,4 +1,4 @@
-"""Removals: lines taken out of a YAML text, so that the comments around them stay where they are."""
+"""Removals: lines removed from a YAML text, with the comments around them left in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seen: which bots Poe's list had when models.yaml was last saved, to tell what is new and what has gone."""
+"""Seen: the bots in Poe's list when models.yaml was last saved, to tell which are new and which are gone."""
 
 from __future__ import annotations
 

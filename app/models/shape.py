@@ -1,4 +1,4 @@
-"""Shape: Poe's list and the file, made into what clients see and what each name means."""
+"""Shape: Poe's list and models.yaml, combined into what clients see and what each name means."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class Store:
         except ConfigError as error:
             raise _refused(error) from error
         except UnicodeEncodeError:
-            raise invalid_request("A text has half a character, which cannot be written.") from None
+            raise invalid_request("A text contains half a surrogate pair, which cannot be written.") from None
         if len(content) > SIZE_LIMIT:
             raise invalid_request(f"The file would be larger than {SIZE_LIMIT} bytes.")
         tag = tag_of(content)

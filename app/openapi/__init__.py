@@ -1,1 +1,1 @@
-"""The description of this program's HTTP, as OpenAPI: written from the types with which it is served."""
+"""The gateway's HTTP API as OpenAPI, generated from the types that it is served with."""

@@ -1,4 +1,4 @@
-"""Answers: what the routes answer, as types. What is not here does not come."""
+"""Answers: the types of what the routes answer, complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Closed(Struct, forbid_unknown_fields=True):
 
 
 class ErrorFields(_Closed):
-    """What went wrong, for a person (`message`) and for a program."""
+    """What went wrong, for people (`message`) and for programs."""
 
     message: str
     type: Literal[
@@ -31,7 +31,7 @@ class ErrorFields(_Closed):
         "overloaded_error",
         "timeout_error",
     ]
-    param: Annotated[str | None, Meta(description="The path of the field that is wrong.")]
+    param: Annotated[str | None, Meta(description="The path of the wrong field.")]
     code: str | None
 
 
@@ -53,7 +53,7 @@ class ToolCall(_Closed):
 
 
 class AnswerMessage(_Closed):
-    """The assistant's message; the reasoning only where the bot shows it."""
+    """The assistant's message, with reasoning only if the bot shows it."""
 
     role: Literal["assistant"]
     content: str | None
@@ -306,4 +306,4 @@ class State(_Closed):
     poe: PoeState
     file: FileState
     cache: CacheState
-    settings: Annotated[dict[str, Any], Meta(description="Those that are not secret, by name.")]
+    settings: Annotated[dict[str, Any], Meta(description="The settings that are not secret, by name.")]

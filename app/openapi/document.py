@@ -20,43 +20,43 @@ _RETRY_AFTER = (429, 503)
 _ABOUT = """\
 Every Poe bot for every program that speaks OpenAI's API.
 
-Every error has the same body, but for clients of Anthropic's API: those who ask for messages, or send
-`anthropic-version`. What is not HTTP is refused before there is a request, in the same form: 400,
-403, 414, 417, 431 or 501. A method that a path does not have is a 405 with `Allow`, a wrong path a
-404. A GET may be a HEAD. What is not named of the fields of a chat's or a response's request is a
-parameter of the bot.
+Every error has the same body, except for clients of Anthropic's API: those that request messages, or send
+`anthropic-version`. Invalid HTTP is refused by the server itself, in the same form: 400,
+403, 414, 417, 431 or 501. A method that a path does not have is a 405 with `Allow`, an unknown path a
+404. Every GET may be a HEAD. Fields of a request that are not named here are parameters of the
+bot.
 """
 _STREAM = "Server-sent events. {} Lines that begin with a colon are heartbeats."
 _SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A Poe API key (https://poe.com/api_key), or one of the gateway's own.",
+        "description": "A Poe API key (https://poe.com/api_key), or a gateway key.",
     },
     "xApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "api-key", "description": "The same key."},
     "basic": {
         "type": "http",
         "scheme": "basic",
-        "description": "ADMIN_USERNAME and ADMIN_PASSWORD. Ten wrong tries a minute, then 429.",
+        "description": "ADMIN_USERNAME and ADMIN_PASSWORD. After ten wrong attempts a minute, 429.",
     },
     "metricsToken": {
         "type": "http",
         "scheme": "bearer",
-        "description": "METRICS_TOKEN, which takes the password's place where it is set.",
+        "description": "METRICS_TOKEN, which replaces the password if it is set.",
     },
 }
 _HEADERS = {
     "RequestId": {
-        "description": "The request's id, as the log has it: the client's, or a new one.",
+        "description": "The request's id, as in the log: the client's, or a new one.",
         "schema": {"type": "string"},
     },
     "ETag": {
-        "description": "The version of what is answered.",
+        "description": "The version of the answer's content.",
         "schema": {"type": "string"},
     },
     "RetryAfter": {
-        "description": "Seconds after which another try makes sense, where that is known.",
+        "description": "Seconds after which to retry, if known.",
         "schema": {"type": "string"},
     },
     "Authenticate": {

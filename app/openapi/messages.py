@@ -1,4 +1,4 @@
-"""Messages: what the routes of Anthropic's Messages API answer, as types."""
+"""Messages: the types of what the routes of Anthropic's Messages API answer."""
 
 from __future__ import annotations
 

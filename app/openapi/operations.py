@@ -1,4 +1,4 @@
-"""Operations: what each route takes, answers and refuses. A test compares them with the routes."""
+"""Operations: the requests, answers and errors of each route. A test compares them with the routes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _COMPLETION_ERRORS = (401, 402, 403, 404, 408, 413, 415, 429, 502, 504)
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "description": "The ETag of the version that this changes: refused (409) if there is another by now.",
+    "description": "The ETag of the version to change: refused (409) if it is no longer the current one.",
     "schema": {"type": "string"},
 }
 _FORMAT = {
@@ -71,9 +71,9 @@ _FORMAT = {
     "in": "query",
     "schema": {"type": "string", "enum": ["yaml", "json"], "default": "yaml"},
 }
-_VERSION = _path("id", "The version's id, of the history.", "1795449358000-3f2a9c1d5e7b8a60")
-_NOT_MODIFIED = {304: "What If-None-Match names is what there is still."}
-_PART = {206: "The part that Range asks for."}
+_VERSION = _path("id", "The version's id, from the history.", "1795449358000-3f2a9c1d5e7b8a60")
+_NOT_MODIFIED = {304: "Not modified: the version in If-None-Match is still current."}
+_PART = {206: "The part that Range requests."}
 
 
 def _service(path: str, id: str, summary: str, answer: type = answers.Health) -> Operation:
@@ -136,7 +136,7 @@ OPERATIONS: Sequence[Operation] = (
         summary="One completion, whole or, with stream true, as server-sent events.",
         body=chat.Request,
         answers={JSON: answers.ChatCompletion, EVENTS: answers.ChatCompletionChunk},
-        stream="The data of each is a ChatCompletionChunk, or an Error if the answer fails on its way; the "
+        stream="The data of each is a ChatCompletionChunk, or an Error if the answer fails half-way; the "
         "last is [DONE].",
         errors=_COMPLETION_ERRORS,
         schemes=KEYS,
@@ -172,7 +172,7 @@ OPERATIONS: Sequence[Operation] = (
         paths=("/v1/messages/count_tokens", "/messages/count_tokens"),
         id="countTokens",
         tag="messages",
-        summary="How many tokens a message would cost to ask for. Nobody is asked.",
+        summary="The number of prompt tokens of a message. Poe is not contacted.",
         body=messages.CreateMessage,
         answers={JSON: message_answers.TokenCount},
         errors=(401, 404, 408, 413, 415, 502),
@@ -183,7 +183,7 @@ OPERATIONS: Sequence[Operation] = (
         paths=("/v1/models", "/models"),
         id="listModels",
         tag="models",
-        summary="The list of bots: Poe's, as models.yaml shapes it.",
+        summary="The list of bots: Poe's, modified by models.yaml.",
         answers={JSON: (answers.ModelList, message_answers.MessagesModelList)},
         errors=(502,),
     ),
@@ -191,11 +191,11 @@ OPERATIONS: Sequence[Operation] = (
         paths=("/v1/models/{model_id}", "/models/{model_id}"),
         id="retrieveModel",
         tag="models",
-        summary="One bot of the list.",
+        summary="One bot from the list.",
         answers={JSON: (answers.ModelEntry, message_answers.MessagesModel)},
         errors=(404, 502),
         parameters=(
-            _path("model_id", "A name of the list, in any case, also with a vendor's prefix.", "GPT-4o"),
+            _path("model_id", "A name from the list, in any case, also with a vendor prefix.", "GPT-4o"),
         ),
     ),
     Operation(
@@ -213,7 +213,7 @@ OPERATIONS: Sequence[Operation] = (
         paths=("/metrics",),
         id="readMetrics",
         tag="service",
-        summary="What all workers did, in Prometheus' text format; on METRICS_PORT alone, if that is set.",
+        summary="Metrics of all workers in Prometheus' text format; only on METRICS_PORT, if that is set.",
         answers={"text/plain": str},
         errors=(401, 429),
         schemes=METRICS,
@@ -231,7 +231,7 @@ OPERATIONS: Sequence[Operation] = (
         paths=("/static/{path}",),
         id="readAsset",
         tag="panel",
-        summary="What the panel's page is made of.",
+        summary="The assets of the panel's page.",
         answers={"*/*": str},
         bare=_PART | _NOT_MODIFIED,
         errors=(404, 416),
@@ -250,7 +250,7 @@ OPERATIONS: Sequence[Operation] = (
     _panel(
         "/api/models",
         "listBots",
-        "All bots: those that Poe lists, that models.yaml names, or that have gone.",
+        "All bots: those that Poe lists, that models.yaml names, or that have disappeared.",
         answers.Bots,
     ),
     _panel(
@@ -263,19 +263,19 @@ OPERATIONS: Sequence[Operation] = (
     _save(
         "/api/admin/config",
         "writeConfig",
-        "Make that the content of models.yaml. An absent known field is removed.",
+        "Replace the content of models.yaml. Known fields that are absent are removed.",
         answers.ConfigChange,
     ),
     _panel(
         "/api/admin/history",
         "listVersions",
-        "The last versions of models.yaml, the newest first.",
+        "The last versions of models.yaml, newest first.",
         answers.History,
     ),
     _panel(
         "/api/admin/history/{id}",
         "readVersion",
-        "One of them, and what has changed since.",
+        "One version, and what has changed since.",
         answers.PastVersion,
         errors=(404,),
         parameters=(_VERSION,),
@@ -283,7 +283,7 @@ OPERATIONS: Sequence[Operation] = (
     _save(
         "/api/admin/history/{id}/restore",
         "restoreVersion",
-        "Make a version the current one; the token stays as it is.",
+        "Restore a version; the current token is kept.",
         answers.Empty,
         variables=(_VERSION,),
         errors=(404,),
@@ -291,7 +291,7 @@ OPERATIONS: Sequence[Operation] = (
     _save(
         "/api/admin/import",
         "importConfig",
-        "Take over a text, or, with dry_run, say what that would change.",
+        "Import a text or, with dry_run, preview what that would change.",
         Import,
         (answers.Config, answers.Preview),
     ),
@@ -302,5 +302,5 @@ OPERATIONS: Sequence[Operation] = (
         {YAML: answers.ConfigFields, JSON: answers.ConfigFields},
         parameters=(_FORMAT,),
     ),
-    _panel("/api/admin/state", "readState", "How the service does. Cheap.", answers.State),
+    _panel("/api/admin/state", "readState", "The state of the service. Cheap.", answers.State),
 )

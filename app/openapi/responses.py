@@ -1,4 +1,4 @@
-"""Responses: what ``POST /v1/responses`` answers, as types. What is not here does not come."""
+"""Responses: the types of what ``POST /v1/responses`` answers, complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Route: ``GET /openapi.json``. Needs no key: what it says is public."""
+"""Route: ``GET /openapi.json``. Needs no key, since the document is public."""
 
 from __future__ import annotations
 

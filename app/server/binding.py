@@ -1,4 +1,4 @@
-"""Binding: whether what is set can be listened on; gunicorn tries five times, and says so in twelve lines."""
+"""Binding: checks that the addresses can be listened on; gunicorn would try five times, in twelve lines."""
 
 from __future__ import annotations
 

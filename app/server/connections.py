@@ -1,4 +1,4 @@
-"""Connections: clients' sockets, on which neither side waits for ever, and the listener that accepts them."""
+"""Connections: clients' sockets, with bounds on every wait, and the listener that accepts them."""
 
 from __future__ import annotations
 

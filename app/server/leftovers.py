@@ -1,4 +1,4 @@
-"""Leftovers: what a client has sent, or still sends, and nobody has read.
+"""Leftovers: what a client has sent, or still sends, that nobody has read.
 
 Closing a connection with unread bytes resets it, and the answer is lost with it (RFC 9112 section 9.6).
 """

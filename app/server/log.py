@@ -1,4 +1,4 @@
-"""Log: gunicorn's own, which must tell nothing of what clients send."""
+"""Log: gunicorn's own, which must not reveal what clients send."""
 
 from __future__ import annotations
 

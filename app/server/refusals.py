@@ -1,4 +1,4 @@
-"""Refusals: what the server itself says to a request that never reaches the application, in OpenAI's form."""
+"""Refusals: the server's answers to requests that never reach the application, in OpenAI's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests: what a client's connection brings, by gunicorn's parser, within the gateway's bounds."""
+"""Requests: read from a client's connection by gunicorn's parser, within the gateway's limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses: how an answer's head and body go on the wire."""
+"""Responses: how an answer's head and body are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worker: gunicorn's, with gevent, which serves the gateway: how it begins, recycles itself and stops."""
+"""Worker: gunicorn's gevent worker, adapted to the gateway: how it starts, is replaced and stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompt: the JSON that an answer must be, in words for the bot."""
+"""Prompt: the JSON that an answer must be, described in words for the bot."""
 
 from __future__ import annotations
 

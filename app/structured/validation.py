@@ -31,7 +31,7 @@ def misfit(schema: Schema, value: Any, give_turn: GiveTurn) -> str | None:
         validator = VALIDATORS[read.dialect](read.contents, format_checker=pace, _resolver=read.resolver())
         error = best_match(islice(validator.iter_errors(in_pieces(value, give_turn)), _ERRORS_LIMIT))
     except TooDeep:
-        return f"$: more than {DEPTH_LIMIT} lists and objects stand inside one another"
+        return f"$: more than {DEPTH_LIMIT} lists and objects are inside one another"
     except RecursionError:
         raise TimeoutError from None
     return f"{shortened(error.json_path)}: {_explained(error)}" if error else None

@@ -1,4 +1,4 @@
-"""Prompt: the tools of a request as words for a bot that has no tools of its own."""
+"""Prompt: the tools of a request, described in words for a bot without tools of its own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Ways: how a request's tools get to a bot.
+"""Ways: how the tools of a request are passed to a bot.
 
-``native``: in the fields that Poe's protocol has for them. ``xml``: as words in the system message,
-and what the bot calls is read out of its text. ``off``: not at all.
+``native``: in the fields that Poe's protocol has for them. ``xml``: described in the system message,
+with calls read out of the bot's text. ``off``: not at all.
 """
 
 from __future__ import annotations
