@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from app.answer.deltas import Delta, Finish, Restart
+from app.answer.native import NativeCalls
 from app.answer.pipeline import Pipeline
 from app.answer.toolcalls import ToolCalls
 from app.dialects import chat, messages, responses
 from app.dialects.chat_answer import ChatCompletion, ChatStream
-from app.dialects.form import Decode
+from app.dialects.form import Decode, Head, Request
 from app.errors import ApiError
 from app.models import config, edits, masks
 from app.models.config import ConfigError
 from app.poe.events import Done, Error, Event, EventReader, Text
 from app.poe.sse import EventStreamDecoder
 from app.tokenizer import o200k
+from tests import response_types
 from tests.answer.test_toolcalls import TOOLS
+from tests.dialects.test_messages import content_of as message_blocks
 from tests.gateway import content_of, events_in
 
 Answer = tuple[str | None, list[Any], str]
@@ -30,6 +34,13 @@ def stream(data: bytes) -> None:
     """Poe's bytes, up to what a client gets: however they come, the answer is the same."""
     width, data = _width(data)
     _check(_events([data]), list(_events(_cut(data, width))))
+
+
+def dialects(data: bytes) -> None:
+    """Poe's bytes, up to what clients of the other APIs get, with calls that the bot makes itself."""
+    width, data = _width(data)
+    one = _other_answers([data])
+    assert _other_answers(list(_cut(data, width))) == one
 
 
 def tools(data: bytes) -> None:
@@ -78,6 +89,7 @@ def models_file(data: bytes) -> None:
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "stream": stream,
+    "dialects": dialects,
     "tools": tools,
     "request": request,
     "response": response,
@@ -100,6 +112,69 @@ def _events(parts: Any) -> Iterator[list[Event]]:
     for part in parts:
         yield reader.read(decoder.feed(part))
     yield reader.read(decoder.finish())
+
+
+def _other_answers(parts: Any) -> tuple[Any, ...]:
+    """What a stream and a whole answer of each API say, which is the same, but for text that begins anew."""
+    deltas = list(_deltas(parts))
+    has_restarted = any(isinstance(delta, Restart) for batch in deltas for delta in batch)
+    answers = []
+    for request, of_stream, of_body in _OTHERS:
+        streamed, whole = request.streamed(_HEAD), request.whole(_HEAD)
+        body = b"".join(streamed.render(batch) for batch in deltas)
+        for batch in deltas:
+            whole.add(batch)
+        told, one = of_stream(body), of_body(json.loads(whole.render()))
+        assert told[1] == one[1]
+        assert has_restarted or told == one
+        answers += [told, one]
+    return tuple(answers)
+
+
+def _deltas(parts: Any) -> Iterator[list[Delta]]:
+    ids, made = count(), count()
+    calls = ToolCalls(TOOLS, lambda: f"call_{next(ids)}")
+    native = NativeCalls(lambda: f"native_{next(made)}")
+    pipeline = Pipeline(o200k(), stop=_STOP, written_calls=calls, native_calls=native)
+    for batch in _events(parts):
+        if deltas := pipeline.feed([event for event in batch if not isinstance(event, (Done, Error))]):
+            yield list(deltas)
+        if pipeline.finish_reason or (batch and isinstance(batch[-1], (Done, Error))):
+            break
+    rest = [] if pipeline.finish_reason else pipeline.finish()
+    yield [*rest, Finish(pipeline.finish_reason or "stop", pipeline.usage(0))]
+
+
+def _of_response(response: dict[str, Any]) -> tuple[str, list[Any]]:
+    response_types.checked(response)
+    calls = [item for item in response["output"] if item["type"] == "function_call"]
+    return response_types.output_text(response), [(each["name"], each["arguments"]) for each in calls]
+
+
+def _of_response_stream(body: bytes) -> tuple[str, list[Any]]:
+    return _of_response(response_types.events_of(body)[-1]["response"])
+
+
+def _of_blocks(blocks: Sequence[dict[str, Any]]) -> tuple[str, list[Any]]:
+    calls = [(block["name"], block["input"]) for block in blocks if block["type"] == "tool_use"]
+    return "".join(block["text"] for block in blocks if block["type"] == "text"), calls
+
+
+def _of_message(message: dict[str, Any]) -> tuple[str, list[Any]]:
+    return _of_blocks(message["content"])
+
+
+def _of_message_stream(body: bytes) -> tuple[str, list[Any]]:
+    return _of_blocks(message_blocks([json.loads(each) for each in _DATA.findall(body)]))
+
+
+_DATA = re.compile(rb"^data: (.*)$", re.MULTILINE)
+_HEAD = Head("0" * 32, 1, "bot")
+_ASKED = b'{"model": "bot", "messages": [{"role": "user", "content": "x"}], "thinking": {"type": "adaptive"}}'
+_OTHERS: Sequence[tuple[Request, Callable[..., Any], Callable[..., Any]]] = (
+    (responses.decode(b'{"model": "bot", "input": "x"}'), _of_response_stream, _of_response),
+    (messages.decode(_ASKED), _of_message_stream, _of_message),
+)
 
 
 def _check(whole: Any, cut: Any) -> None:
