@@ -123,6 +123,36 @@ def test_a_tool_is_called_and_answered(client: anthropic.Anthropic, bot: str) ->
     assert told.content[0].text.count("12 degrees") == len(calls)
 
 
+def test_thinking_goes_with_a_call_and_may_come_back(gateway: Gateway, upstream: ScriptedUpstream) -> None:
+    said = (
+        "*Thinking...*\n\n> Hm.\n\nLet me see.\n\n"
+        '<tool_call>\n<invoke name="get_weather">\n<parameter name="city">Rome</parameter>\n'
+        "</invoke>\n</tool_call>"
+    )
+    bot = upstream.bot(answer(text(said), DONE), answer(text("Sunny."), DONE))
+    asked: Any = {
+        "model": bot.name,
+        "max_tokens": 2000,
+        "tools": [WEATHER],
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+    }
+    with anthropic.Anthropic(api_key=KEY, base_url=gateway.url, max_retries=0) as client:
+        with client.messages.stream(messages=HELLO, **asked) as stream:
+            called = stream.get_final_message()
+        assert [block.type for block in called.content] == ["thinking", "text", "tool_use"]
+        redacted = {"type": "redacted_thinking", "data": "x"}
+        result = {"type": "tool_result", "tool_use_id": called.content[-1].id, "content": "sun"}  # type: ignore[union-attr]
+        history: Any = [
+            *HELLO,
+            {"role": "assistant", "content": [redacted, *called.content]},
+            {"role": "user", "content": [result]},
+        ]
+        told = client.messages.create(messages=history, **asked)
+    assert [block.type for block in told.content] == ["text"]
+    _, _, written, _ = bot.queries[1].json["query"]
+    assert written["content"] == said.partition("> Hm.\n\n")[2]
+
+
 def test_json_that_fits_a_schema(client: anthropic.Anthropic) -> None:
     schema: Any = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     wanted: Any = {"format": {"type": "json_schema", "schema": schema}}
