@@ -28,6 +28,7 @@ export function clientsFor(origin, model) {
     },
     { id: "claude", name: "Claude Code", where: t("connect.claude"), needs: "/v1/messages", code: claudeCode(origin, model) },
     { id: "codex", name: "Codex", where: t("connect.codex"), needs: "/v1/responses", code: codex(url, model) },
+    { id: "opencode", name: "opencode", where: t("connect.opencode"), code: opencode(url, model) },
     { id: "python", name: "openai (Python)", where: t("connect.python"), code: python(url, model) },
     { id: "curl", name: "curl", where: t("connect.curl"), code: curl(url, model) },
   ];
@@ -52,6 +53,18 @@ name = "Poe"
 base_url = ${JSON.stringify(url)}
 env_key = "POE_API_KEY"
 wire_api = "responses"`;
+
+const opencode = (url, model) => JSON.stringify({
+  $schema: "https://opencode.ai/config.json",
+  provider: {
+    poe2openai: {
+      npm: "@ai-sdk/openai-compatible",
+      name: "Poe",
+      options: { baseURL: url, apiKey: "{env:POE_API_KEY}" },
+      models: { [model]: {} },
+    },
+  },
+}, null, 2);
 
 const python = (url, model) => `import os
 

@@ -16,6 +16,7 @@ export function History({ api, store, state }) {
   useEffect(() => {
     load();
   }, [state.version]);
+  const current = versions?.find((version) => version.current);
   return html`
     <section class="card" aria-labelledby="history">
       <h2 id="history">${t("history.title")}</h2>
@@ -28,8 +29,10 @@ export function History({ api, store, state }) {
             <time datetime=${new Date(version.saved_at * 1000).toISOString()} title=${time(version.saved_at)}>
               <strong>${ago(version.saved_at)}</strong><span class="hint">${time(version.saved_at)}</span></time>
             <span class="hint">${bytes(version.size)}</span>
-            ${version.current
+            ${version === current
               ? html`<span class="badge is-good">${t("history.current")}</span>`
+              : version.current
+              ? html`<span class="badge">${t("history.same")}</span>`
               : html`<button type="button" class="small" aria-label=${t("history.lookAt", { time: time(version.saved_at) })}
                   onClick=${() => setOpened(version)}>${t("history.look")}</button>`}
           </li>`)}

@@ -110,6 +110,17 @@ def test_an_older_version_is_compared_and_restored(panel: Panel) -> None:
     panel.expect_bot("o3-pro", {"note": "second"})
 
 
+def test_one_version_is_the_current_one(panel: Panel) -> None:
+    for note in ("first", "second", "first"):
+        panel.save_elsewhere(**{"o3-pro": {"note": note}})
+    panel.go("file")
+    panel.page.reload()
+    versions = panel.page.locator(".versions li")
+    expect(versions.nth(0).locator(".badge")).to_have_text("current")
+    expect(versions.nth(1).get_by_role("button")).to_be_visible()
+    expect(versions.nth(2).locator(".badge")).to_have_text("same as current")
+
+
 def test_a_file_that_is_broken_by_hand_is_said_with_its_line(panel: Panel) -> None:
     file = panel.gateway.log.parent / "models.yaml"
     good = file.read_text()

@@ -18,6 +18,7 @@ from tests.conftest import StartGateway
         ("Roo Code", "{url}/v1"),
         ("Cherry Studio", "{url}"),
         ("Open WebUI", "http://host.docker.internal:{port}/v1"),
+        ("opencode", '"baseURL": "{url}/v1"'),
         ("openai (Python)", 'base_url="{url}/v1"'),
         ("curl", "{url}/v1/chat/completions"),
     ],
