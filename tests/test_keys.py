@@ -207,6 +207,7 @@ def test_the_command_makes_a_key_and_its_line(tmp_path: Path) -> None:
         assert refused.stdout == ""
         assert len(refused.stderr.splitlines()) == 1
     assert path.read_text() == before
+    assert make("--help").stderr.startswith("usage:")
 
 
 def test_two_keys_of_one_name_are_a_change_of_keys_under_way(tmp_path: Path) -> None:

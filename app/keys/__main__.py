@@ -11,7 +11,7 @@ from app.keys.lines import KeysError, generate, line
 
 def main() -> None:
     """Make a key for NAME. Its line goes to the end of FILE (or standard output), it to standard error."""
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3) or sys.argv[1] in ("-h", "--help"):
         sys.exit("usage: python -m app.keys NAME FILE")
     name, *files = sys.argv[1:]
     key = generate()
