@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -79,6 +80,14 @@ class Failure(Struct, frozen=True):
 
 
 Delta: TypeAlias = Text | Reasoning | Restart | ToolCallStart | ToolCallArguments | Finish | Failure
+
+
+_text_of = attrgetter("text")
+
+
+def only_texts(batch: Sequence[object]) -> list[str] | None:
+    """The texts of a batch that has nothing else, as nearly all do; ``None`` for any other."""
+    return list(map(_text_of, batch)) if set(map(type, batch)) == {Text} else None
 
 
 def joined(batch: Sequence[Delta]) -> Sequence[Delta]:

@@ -22,7 +22,7 @@ import re
 from collections.abc import Sequence
 from typing import cast
 
-from app.answer.deltas import Restart, Text
+from app.answer.deltas import Restart, Text, only_texts
 from app.errors import bad_upstream
 from app.poe.events import File
 
@@ -63,8 +63,8 @@ class Files:
         self._window = 0  # how many characters may be held for it
 
     def feed(self, batch: Sequence[Text | Restart | File]) -> Sequence[Text | Restart]:
-        texts = [item.text for item in batch if type(item) is Text]
-        if len(texts) == len(batch) and self._flows("".join(texts)):
+        texts = only_texts(batch)
+        if texts is not None and self._flows("".join(texts)):
             return cast("Sequence[Text]", batch)
         passed: list[Text | Restart] = []
         for item in batch:

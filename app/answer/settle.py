@@ -123,7 +123,7 @@ class Settle:
         self._send([text], settled)
 
     def _send(self, texts: Sequence[str], settled: list[Text | Restart | File]) -> None:
-        settled += [Text(text) for text in texts if text]
+        settled += map(Text, filter(None, texts))
         text = "".join(texts)
         self._sent_size += len(text)
         self.passed += len(text)

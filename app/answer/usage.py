@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from app.answer.deltas import Reasoning, Restart, Text, ToolCallArguments, ToolCallStart, Usage
+from app.answer.deltas import Reasoning, Restart, Text, ToolCallArguments, ToolCallStart, Usage, only_texts
 from app.answer.tokens import Tokenizer, TokenMeter
 
 _Item: TypeAlias = Text | Reasoning | Restart | ToolCallStart | ToolCallArguments
@@ -28,8 +28,8 @@ class UsageMeter:
         self._reasoning = TokenMeter(self._tokenizer)
 
     def feed(self, batch: Sequence[_Item]) -> Sequence[_Item]:
-        texts = [item.text for item in batch if type(item) is Text]
-        if len(texts) == len(batch):  # nothing else, as nearly always
+        texts = only_texts(batch)
+        if texts is not None:
             self._text.add("".join(texts))
             return batch
         for kind, items in groupby(batch, type):

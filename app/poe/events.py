@@ -20,9 +20,13 @@ _OBJECT_LIMIT = 1024 * 1024  # bytes of an event that is no text
 
 
 class Text(Struct, frozen=True, gc=False):
-    """``text``, or the text of a ``json`` event: appended to the answer."""
+    """``text``, or the text of a ``json`` event: appended to the answer.
+
+    ``index`` is there to be decoded: that of the only answer there is, as nearly all are.
+    """
 
     text: str
+    index: None = None
 
 
 class ToolCallPiece(Struct, frozen=True, gc=False):
@@ -146,7 +150,7 @@ def _whole_pair(found: re.Match[str]) -> str:
 _decode_text = msgspec.json.Decoder(_TextData).decode
 
 
-_decode_texts = msgspec.json.Decoder(_TextData).decode_lines
+_decode_texts = msgspec.json.Decoder(Text).decode_lines
 
 
 def _texts(run: Sequence[bytes]) -> list[Text] | None:
@@ -155,10 +159,9 @@ def _texts(run: Sequence[bytes]) -> list[Text] | None:
     if lines.count(b"\n") >= len(run):
         return None
     try:
-        decoded = _decode_texts(lines)
+        texts = _decode_texts(lines)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    texts = [Text(each.text) for each in decoded if each.index is None]
     return texts if len(texts) == len(run) else None
 
 
