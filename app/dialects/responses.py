@@ -46,7 +46,7 @@ class _TextConfig(Struct, omit_defaults=True):
 
 # Checked in words of our own; the schemas are for those who read the API's description.
 _NotInBackground = Annotated[bool, Meta(extra_json_schema={"const": False})]
-_Absent = Annotated[Any, Meta(extra_json_schema={"type": "null"})]
+_Absent = Annotated[Any, Meta(extra_json_schema={"enum": [None, False, ""]})]
 
 
 class CreateResponse(Struct):
@@ -158,7 +158,8 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
 
 def _refuse_what_is_stored(request: CreateResponse) -> None:
     for name, advice in _STORES.items():
-        if getattr(request, name):
+        given = getattr(request, name)
+        if not (given is None or given is False or given == ""):
             raise invalid_request(f"{name}: {advice}.", name, "unsupported_value")
 
 

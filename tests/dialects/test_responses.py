@@ -175,6 +175,8 @@ def test_who_refers_to_an_item_is_told_to_send_it(item: dict[str, Any]) -> None:
     ("fields", "advice"),
     [
         ({"previous_response_id": "resp_1"}, "whole conversation"),
+        ({"previous_response_id": 0}, "whole conversation"),
+        ({"prompt": {}}, "instructions and input"),
         ({"conversation": "conv_1"}, "whole"),
         ({"conversation": {"id": "conv_1"}}, "whole"),
         ({"prompt": {"id": "pmpt_1"}}, "instructions"),
