@@ -10,6 +10,8 @@ from app.streaming import Last
 class Wire:
     """What a socket is asked to send, write by write."""
 
+    owes_continue = False
+
     def __init__(self) -> None:
         self.writes: list[bytes] = []
 
