@@ -21,6 +21,7 @@ from app.attachments.cache import FileUploadCache, UploadCache
 from app.attachments.counters import Counters
 from app.attachments.hosting import Hosting
 from app.attachments.usage import Meter
+from app.base_urls import BaseUrls
 from app.completion import Completions
 from app.coordination import Coordination, coordination_for
 from app.coordination.counts import Counts
@@ -38,7 +39,6 @@ from app.poe.models import fetch
 from app.poe.uploads import Uploads
 from app.proxies import Proxies
 from app.settings import Settings
-from app.slashes import SingleSlashes
 from app.streaming import ReadWaiter, apart, lines, run_together, time_limit
 from app.tokenizer import o200k
 
@@ -84,7 +84,7 @@ def create_app(settings: Settings) -> Flask:
         sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)
         _add_panel(app, guard, sources)
     route.install(app)
-    app.wsgi_app = SingleSlashes(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = BaseUrls(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies or settings.script_name:
         app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
     app.extensions |= {

@@ -52,7 +52,7 @@ def told(response: httpx.Response, status: int, code: str | None = None) -> dict
 
 # Paths.
 
-RIGHT = ("/v1/chat/completions", "/chat/completions", "/v1/responses", "/v1/models", "/models")
+RIGHT = ("/v1/chat/completions", "/chat/completions", "/v1/responses", "/responses", "/v1/models", "/models")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,9 @@ RIGHT = ("/v1/chat/completions", "/chat/completions", "/v1/responses", "/v1/mode
     [
         *("/v1/chat/completions", "/chat/completions", "/v1/chat/completions/", "/chat/completions/"),
         *("/v1//chat/completions", "//v1/chat///completions//"),
+        *("/v1/v1/chat/completions", "/api/v1/chat/completions", "/openai/v1/chat/completions"),
+        *("/v1beta/openai/chat/completions", "/openai/deployments/gpt-4o/chat/completions"),
+        *("/v1/chat/completions/chat/completions", "/v1/chat/completions/v1//chat/completions/"),
     ],
 )
 @pytest.mark.parametrize("query", ["", "?beta=true"])
@@ -73,6 +76,13 @@ def test_a_chat_has_several_paths(gateway: Gateway, bot: Bot, path: str, query: 
     [
         *("/", "/v1", "/v1/", "/healthz", "/readyz", "/healthz/"),
         *("/v1/models", "/models", "/v1/models/", "/models/", "/v1//models"),
+        *(
+            "/v1/v1/models",
+            "/api/v1/models",
+            "/openai/models",
+            "/v1/chat/completions/models",
+            "/anthropic/v1/models",
+        ),
     ],
 )
 def test_get_and_head_need_no_key(gateway: Gateway, path: str) -> None:
@@ -91,12 +101,11 @@ def test_the_root_says_what_this_is(gateway: Gateway, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "nearest"),
     [
-        ("/v1/v1/chat/completions", "/v1/chat/completions"),
-        ("/v1/v1/responses", "/v1/responses"),
-        ("/v1/chat/completions/chat/completions", "/chat/completions"),
+        ("/v1/v1/v2/chat/completions", "/chat/completions"),
+        ("/v3/responses", "/responses"),
         ("/v1/chat/completion", "/v1/chat/completions"),
         ("/v2/chat/completions", "/chat/completions"),
-        ("/api/v1/chat/completions", "/v1/chat/completions"),
+        ("/compatible/v1/chat/completions", "/v1/chat/completions"),
         ("/v1/model", "/v1/models"),
     ],
 )
@@ -139,11 +148,26 @@ def test_who_asks_for_an_api_that_is_not_here_is_told_what_to_do(
     assert "Did you mean" not in error["message"]
 
 
+@pytest.mark.parametrize("before", ["/v1", "/anthropic", "/anthropic/v1", "/v1/messages"])
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
-def test_who_gives_anthropics_client_the_base_url_of_openais_is_told_the_right_one(
+def test_who_gives_anthropics_client_another_base_url_is_understood(
+    gateway: Gateway, bot: Bot, before: str, path: str
+) -> None:
+    response = post(gateway, body_for(bot), f"{before}{path}")
+    assert response.status_code == 200, response.text
+    assert response.json().keys() & {"content", "input_tokens"}
+
+
+def test_names_of_models_may_look_like_base_urls(gateway: Gateway) -> None:
+    error = told(gateway.http.get("/v1/models/openai/v1/models/no"), 404, "model_not_found")
+    assert "'openai/v1/models/no'" in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_who_gives_anthropics_client_an_odd_base_url_is_told_the_right_one(
     gateway: Gateway, path: str
 ) -> None:
-    response = gateway.http.post(f"/v1{path}", json={}, headers={"x-api-key": KEY})
+    response = gateway.http.post(f"/v2{path}", json={}, headers={"x-api-key": KEY})
     assert (response.status_code, response.json()["type"]) == (404, "error")
     told = f"Did you mean {path}? The base URL for Anthropic clients is {gateway.url}."
     assert response.json()["error"]["message"].endswith(told)

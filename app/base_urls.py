@@ -1,0 +1,36 @@
+"""Base URLs: what people and clients write before an endpoint's path, of which the endpoint alone counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+_SEVERAL_SLASHES = re.compile("//+")
+# /v1 twice; where OpenRouter, Groq, DeepSeek, Google and Azure have these APIs, since some clients ask for no
+# more than a host; and a whole endpoint, given as the base URL.
+_BEFORE = (
+    r"v1|api/v1|openai|anthropic|v1beta/openai|openai/deployments/[^/]+"
+    r"|chat/completions|responses|messages"
+)
+_ENDPOINTS = r"(?:chat/completions|responses|messages(?:/count_tokens)?)/?$|models(?:/|$)"
+_MISPLACED = re.compile(rf"(?:/(?:{_BEFORE}))+(?=/(?:{_ENDPOINTS}))")
+
+
+class BaseUrls:
+    """WSGI middleware. Flask's own way, a redirect, is nothing that clients follow with a POST."""
+
+    def __init__(self, application: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["PATH_INFO"] = endpoint(environ["PATH_INFO"])
+        return self._application(environ, start_response)
+
+
+def endpoint(path: str) -> str:
+    """``path``, below ``/v1`` if it is an endpoint's behind something known; several slashes are one."""
+    if "//" in path:
+        path = _SEVERAL_SLASHES.sub("/", path)
+    before = _MISPLACED.match(path)
+    return f"/v1{path[before.end() :]}" if before else path
