@@ -12,9 +12,12 @@ from app.errors import ApiError, body_too_slow, invalid_request, payload_too_lar
 
 _READ_SIZE = 1024 * 1024
 _PACKED_SIZE = 16 * 1024  # bytes that are unpacked at a time
-# JSON, or what programs say that do not care: nothing, curl's default, plain bytes.
+# JSON, or what programs say that do not care: nothing, curl's and fetch's defaults, plain bytes.
 LENIENT = frozenset(
-    {"application/json", "text/json", "", "application/x-www-form-urlencoded", "application/octet-stream"}
+    {
+        *("application/json", "text/json", "", "application/octet-stream"),
+        *("application/x-www-form-urlencoded", "text/plain"),
+    }
 )
 STRICT = frozenset({"application/json"})  # what no page can send to another site without asking before
 _WBITS = {

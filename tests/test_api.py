@@ -222,13 +222,23 @@ def test_a_wrong_method_is_told_the_right_ones(
 
 @pytest.mark.parametrize(
     "kind",
-    ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.x+json", ""],
+    [
+        *(
+            "application/json",
+            "application/json; charset=utf-8",
+            "APPLICATION/JSON",
+            "application/vnd.x+json",
+        ),
+        *("", "text/plain;charset=UTF-8"),
+    ],
 )
 def test_json_by_any_name_is_read(gateway: Gateway, bot: Bot, kind: str) -> None:
     assert post(gateway, body_for(bot), Content_Type=kind).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "image/png", "text/html"])
+@pytest.mark.parametrize(
+    "kind", ["text/markdown", "multipart/form-data; boundary=x", "image/png", "text/html"]
+)
 def test_what_says_that_it_is_no_json_is_a_415(gateway: Gateway, bot: Bot, kind: str) -> None:
     told(post(gateway, body_for(bot), Content_Type=kind), 415)
     assert bot.queries == []
@@ -379,7 +389,7 @@ WRONG = {
     '{"model": "BOT", "messages": [{"content": "x"}]}': "messages[0].role",
     '{"model": "BOT", "messages": [{"role": "king", "content": "x"}]}': "messages[0].role",
     '{"model": "BOT", "messages": [{"role": "user", "content": 7}]}': "messages[0].content",
-    '{"model": "BOT", "messages": [{"role": "user", "content": ["x"]}]}': "messages[0].content[0]",
+    '{"model": "BOT", "messages": [{"role": "user", "content": [5]}]}': "messages[0].content[0]",
     '{"model": "BOT", "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}, '
     '{"type": "hologram"}]}]}': "messages[0].content[1].type",
     '{"model": "BOT", "messages": [{"role": "user", "content": [{"type": "text"}]}]}':

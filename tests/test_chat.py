@@ -38,6 +38,7 @@ def test_a_whole_completion_has_openais_shape(poe_gateway: Gateway) -> None:
                 "finish_reason": "stop",
             }
         ],
+        "system_fingerprint": None,
     }
     assert usage["prompt_tokens"] > 0
     assert usage["completion_tokens"] > 0

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, assert_never
 from msgspec import Meta, Struct
 
 from app.conversation import AttachmentPart, Conversation, Message, ResponseFormat, Role, TextPart, ToolCall
-from app.dialects import bodies, chat_tools, parameters, schemas
+from app.dialects import bodies, chat_forms, chat_tools, parameters, schemas
 from app.dialects.chat_answer import ChatCompletion, ChatStream
 from app.dialects.form import Head
 from app.dialects.offers import Offer
@@ -194,7 +194,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     messages is an ``ApiError`` (400) whose ``param`` is the path of the field.
     """
     fields = bodies.with_whole_numbers(bodies.decode_object(body, give_turn), _WHOLE_NUMBERS)
-    give_turn()
+    fields = chat_forms.usual(fields, give_turn)
     request = bodies.convert(fields, Request)
     give_turn()
     bodies.check_name(request.model)

@@ -224,7 +224,8 @@ class ChatCompletion(WholeAnswer):
             "logprobs": None,
             "finish_reason": reason,
         }
-        return msgspec.json.encode(self._head | {"choices": [choice], "usage": _usage(self.finish.usage)})
+        rest = {"choices": [choice], "usage": _usage(self.finish.usage), "system_fingerprint": None}
+        return msgspec.json.encode(self._head | rest)
 
     def _message(self) -> dict[str, Any]:
         text, reasoning = self.text, self.reasoning

@@ -101,6 +101,7 @@ class ChatCompletion(_Closed):
     model: str
     choices: list[Choice]
     usage: Usage
+    system_fingerprint: None
 
 
 class DeltaFunction(_Closed):

@@ -154,8 +154,8 @@ def test_whole_numbers_are_read(fields: dict[str, Any], limit: int | None):
         ({"messages": [USER, {"content": "a"}]}, "messages[1].role"),
         ({"messages": [{"role": "bot", "content": "a"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
-        ({"messages": [{"role": "user", "content": ["a"]}]}, "messages[0].content[0]"),
-        ({"messages": [{"role": "user", "content": [{"text": "a"}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [5]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{"file": "a"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "x"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
         (
@@ -175,7 +175,7 @@ def test_whole_numbers_are_read(fields: dict[str, Any], limit: int | None):
         ({"stop": 5}, "stop"),
         ({"stop": ["a", None]}, "stop[1]"),
         ({"max_tokens": 0}, "max_tokens"),
-        ({"max_tokens": -1}, "max_tokens"),
+        ({"max_tokens": -2}, "max_tokens"),
         ({"max_tokens": 1.5}, "max_tokens"),
         ({"max_completion_tokens": "5"}, "max_completion_tokens"),
         ({"logit_bias": {"5": "x"}}, "logit_bias[...]"),
@@ -500,6 +500,7 @@ def test_a_whole_answer_has_everything():
             "prompt_tokens_details": {"cached_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 3},
         },
+        "system_fingerprint": None,
     }
 
 
