@@ -23,7 +23,7 @@ from tests.gateway import ROOT, Gateway
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 NODE = HERE / "node_modules/.bin/node"
-SHARED = ("weather", "ai_sdk", "forecaster")  # what several programs have in common
+SHARED = ("weather", "ai_sdk", "forecaster", "shell")  # what several programs have in common
 HELD_BACK = ("instructor", "llamaindex", "mirascope")  # by their dependencies: a virtual environment each
 BOTS = {"MODELS": "ToolUser NativeToolUser", "WRITERS": "JsonWriter CarelessWriter"}
 LIMIT_SECONDS = 180
