@@ -33,6 +33,10 @@ class BoundedRequest(Request):
     @max_buffer_headers.setter
     def max_buffer_headers(self, _computed: int) -> None: ...
 
+    def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], list[str]]:
+        """Nobody is trusted here: app/proxies.py sees to that. gunicorn's reads the peer's address anew."""
+        return {}, []
+
     def set_body_reader(self) -> None:
         super().set_body_reader()
         host = None
