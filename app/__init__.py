@@ -1,4 +1,4 @@
-"""poe2openai: every Poe bot for every program that speaks OpenAI's API.
+"""poe2openai: every Poe bot for every program that speaks OpenAI's or Anthropic's API.
 
 ``create_app`` is the only place that knows every part.
 """

@@ -18,7 +18,7 @@ _EVERYWHERE = (400, 500, 503)
 _RETRY_AFTER = (429, 503)
 
 _ABOUT = """\
-Every Poe bot for every program that speaks OpenAI's API.
+Every Poe bot for every program that speaks OpenAI's or Anthropic's API.
 
 Every error has the same body, except for clients of Anthropic's API: those that request messages, or send
 `anthropic-version`. Invalid HTTP is refused by the server itself, in the same form: 400,
