@@ -32,11 +32,11 @@ _FIRST = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 # By the names of app.attachments.counters.
 _ATTACHMENTS = {
     "uploads": ("uploads", "Attachments uploaded to Poe."),
-    "failures": ("upload_failures", "Attachments that Poe did not take."),
+    "failures": ("upload_failures", "Attachments that Poe did not accept."),
     "bytes": ("uploaded_bytes", "Bytes of attachments sent to Poe."),
     "hits": ("upload_cache_hits", "Attachments whose upload was remembered."),
     "misses": ("upload_cache_misses", "Attachments whose upload was not remembered."),
-    "evictions": ("upload_cache_evictions", "Uploads forgotten for want of room."),
+    "evictions": ("upload_cache_evictions", "Uploads forgotten for lack of space."),
 }
 
 # What Poe can fail in, by the codes of app.errors. Counted from zero: what only comes into being with its

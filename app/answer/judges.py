@@ -123,13 +123,11 @@ class FittingJson(_UntilCalled):
         except _SchemaTooSlow:
             return Refusal(self._text, None, self._too_slow())
         except TimeoutError:
-            late = structured_output_failed("To find the JSON in the bot's answer takes too long.")
+            late = structured_output_failed("Finding the JSON in the bot's answer takes too long.")
             return Refusal(self._text, None, late)
         if isinstance(found, extraction.Value):
             return [Text(found.text)]
-        error = structured_output_failed(
-            f"The bot was asked twice for JSON, and gave none that fits. {found}"
-        )
+        error = structured_output_failed(f"The bot gave no JSON that fits in two attempts. {found}")
         return Refusal(self._text, prompt.ask_again(self._wanted, found), error)
 
     def _found(self, give_turn: Callable[[], None]) -> extraction.Value | str:

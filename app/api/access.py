@@ -10,7 +10,7 @@ from app.errors import invalid_api_key
 from app.keys.file import KeyFile
 
 _POE_HINT = "Send your Poe API key (https://poe.com/api_key) as 'Authorization: Bearer KEY'."
-_OWN_HINT = "Send a key of this gateway, which whoever runs it gives you, as 'Authorization: Bearer KEY'."
+_OWN_HINT = "Send a key of this gateway, which you get from its operator, as 'Authorization: Bearer KEY'."
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Access:
             return Grant(_api_key(request, _POE_HINT))
         name = self._keys.name_of(_api_key(request, _OWN_HINT))
         if name is None:
-            raise invalid_api_key(f"The API key is none of this gateway's. {_OWN_HINT}")
+            raise invalid_api_key(f"The API key is not one of this gateway's. {_OWN_HINT}")
         return Grant(self._poe_key, name)
 
 
@@ -53,5 +53,5 @@ def _api_key(request: Request, hint: str) -> str:
     if not key:
         raise invalid_api_key(f"There is no API key in the request. {hint}")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise invalid_api_key(f"The API key has characters that no key has. {hint}")
+        raise invalid_api_key(f"The API key contains characters that no key has. {hint}")
     return key

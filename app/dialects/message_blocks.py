@@ -81,7 +81,7 @@ _LEFT_OUT_BEGINNING = "tool_"  # what only tells the model which tools there are
 Block: TypeAlias = Annotated[
     dict[str, Any],
     Meta(
-        description=f"A block of one of the types {', '.join(_TYPES)}; others are left out or refused.",
+        description=f"A block of one of the types {', '.join(_TYPES)}; others are ignored or refused.",
         extra_json_schema={"properties": {"type": {"type": "string"}}, "required": ["type"]},
     ),
 ]

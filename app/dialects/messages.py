@@ -104,7 +104,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     messages = list(_messages(request, give_turn))
     if not messages:
         raise invalid_request(
-            "messages holds nothing that a bot reads: there is nothing to answer.", "messages"
+            "messages contains nothing that a bot reads: there is nothing to answer.", "messages"
         )
     offer = message_tools.offer(request.tools, request.tool_choice, _found_tools(request))
     conversation = Conversation(

@@ -93,7 +93,7 @@ _STORES = {
     "previous_response_id": "responses are not stored here; send the whole conversation as input",
     "conversation": "conversations are not stored here; send the whole of it as input",
     "prompt": "prompts are not stored here; send instructions and input",
-    "background": "answers are not kept here; ask without it, and stream what takes long",
+    "background": "answers are not stored here; ask without it, and stream long ones",
 }
 _ECHO_LIMIT = 32 * 1024  # bytes of a field that is told again; a stream does so three times
 

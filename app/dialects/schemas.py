@@ -96,7 +96,7 @@ def check(schema: Schema, path: str, give_turn: Callable[[], None]) -> None:
         read = document(schema)
     except KeyError:
         known = ", ".join(DIALECTS)
-        raise _refused(f"{path}.$schema", f"this dialect is not known; known are {known}") from None
+        raise _refused(f"{path}.$schema", f"this dialect is unknown; known are {known}") from None
     checked = _Check(read, give_turn)
     checked.look_at(read.contents, path)
     checked.follow(path)
@@ -154,12 +154,12 @@ class _Check:
         try:
             TopologicalSorter(in_place).prepare()
         except CycleError:
-            raise _refused(path, "a reference leads back to itself without end") from None
+            raise _refused(path, "a reference leads only back to itself") from None
 
     def _look_at_keywords(self, schema: Mapping[str, Any], path: str) -> None:
         bodies.convert(dict(schema), _Keywords, path[:_PATH_LIMIT])
         if "$schema" in schema:
-            raise _refused(f"{path}.$schema", "it may stand in the outermost schema only")
+            raise _refused(f"{path}.$schema", "it is allowed in the outermost schema only")
         self._used |= schema.keys() & (_UNEVALUATED | _NOT_WITH_UNEVALUATED)
         if self._used & _UNEVALUATED and (others := self._used & _NOT_WITH_UNEVALUATED):
             names = " and ".join(sorted(self._used & _UNEVALUATED)), " and ".join(sorted(others))
@@ -220,13 +220,13 @@ class _Check:
 
 def _list(value: Any, path: str, *, may_be_empty: bool) -> list[Any]:
     if not isinstance(value, list) or not (value or may_be_empty):
-        raise _refused(path, "a list of schemas is expected, which is not empty")
+        raise _refused(path, "a non-empty list of schemas is expected")
     return value
 
 
 def _members(value: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _refused(path, "an object is expected, whose members are schemas")
+        raise _refused(path, "an object whose members are schemas is expected")
     return value
 
 

@@ -20,7 +20,7 @@ class Conflict(Struct, frozen=True):
     @property
     def message(self) -> str:
         if self.bot == self.holder:
-            return f"{self.path}: the bot {self.bot!r} is there twice, in whatever case."
+            return f"{self.path}: the bot {self.bot!r} appears twice, ignoring case."
         return f"{self.path}: {self.bot!r} and {self.holder!r} would both be called {self.name!r}."
 
 

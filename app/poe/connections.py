@@ -156,7 +156,7 @@ class Connections:
         try:
             parser.feed(head)
         except WireError as error:
-            raise ProxyFailed("the proxy answered with something that is no HTTP") from error
+            raise ProxyFailed("the proxy answered with something that is not HTTP") from error
         finally:
             parser.close()
         if not 200 <= parser.status < 300:

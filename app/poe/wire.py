@@ -79,7 +79,7 @@ class ResponseParser:
         except zlib.error as error:
             raise WireError("compressed data is broken") from error
         if self._inflate.unconsumed_tail:
-            raise WireError("compressed data unpacks to too much")
+            raise WireError("compressed data unpacks to more than is allowed")
         if self.complete and not self._inflate.eof:
             raise WireError("compressed data ended before it was complete")
         return inflated

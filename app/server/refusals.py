@@ -42,7 +42,11 @@ FAILED = Refusal(
 # By the name of gunicorn's exception.
 _REFUSALS = {
     "HeadTooSlow": Refusal(
-        408, "Request Timeout", "The request's head did not come in time.", "timeout_error", "request_timeout"
+        408,
+        "Request Timeout",
+        "The request's head did not arrive in time.",
+        "timeout_error",
+        "request_timeout",
     ),
     "LimitRequestLine": Refusal(414, "URI Too Long", "The request line is too long."),
     "LimitRequestHeaders": Refusal(

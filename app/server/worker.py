@@ -106,7 +106,7 @@ class GatewayWorker(GeventWorker):
 
     def _retire(self, servers: Sequence[ClientServer]) -> bool:
         """Have the master start another worker, and come to an end; whether no stop came between."""
-        logger.info("after %d requests another worker takes over", self.nr)
+        logger.info("another worker takes over after %d requests", self.nr)
         self._close(servers)
         os.ftruncate(self.tmp.fileno(), _RETIRING)
         os.kill(self.ppid, signal.SIGTTIN)
@@ -208,7 +208,7 @@ class GatewayWorker(GeventWorker):
         except gevent.GreenletExit:
             return False
         except TimeoutError:
-            logger.info("a client took nothing of its answer for too long, and is let go")
+            logger.info("a client read nothing of its answer for too long, and is disconnected")
             sock.forget()
             return False
         except OSError:

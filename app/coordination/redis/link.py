@@ -114,7 +114,7 @@ class Link:
             self._warned_at = now
             self._has_warned = True
             logger.warning(
-                "Redis (%s) cannot be used: %s. Until it can, this machine shares with no other",
+                "Redis (%s) cannot be used: %s. Until it can, this machine shares nothing with others",
                 self._place,
                 str(error)[:_REASON_LENGTH].rstrip(".") or type(error).__name__,
             )
