@@ -14,9 +14,10 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 _OBJECT_LIMIT = 1024 * 1024  # bytes of an event that is no text
+_NUMBER_LENGTH = 16 * 1024  # characters; what is longer is no index
 
 
 class Text(Struct, frozen=True, gc=False):
@@ -70,8 +71,10 @@ _Decode: TypeAlias = Callable[[bytes], "Event | list[Event] | None"]
 
 
 class _TextData(Struct, gc=False):
+    """Text that needs a closer look. Its ``index`` is left as it is: it may be of millions of values."""
+
     text: str
-    index: Any = None
+    index: Raw = Raw(b"null")
 
 
 class EventReader:
@@ -165,14 +168,19 @@ def _texts(run: Sequence[bytes]) -> list[Text] | None:
     return texts if len(texts) == len(run) else None
 
 
+def _number(index: Raw) -> object:
+    written = bytes(index)
+    return msgspec.json.decode(written) if len(written) <= _NUMBER_LENGTH else None
+
+
 def _text(data: bytes) -> Event | None:
     decoded = _decode_text(data)
-    return Text(decoded.text) if decoded.index is None or _is_first_answer(decoded.index) else None
+    return Text(decoded.text) if _is_first_answer(_number(decoded.index)) else None
 
 
 def _replace(data: bytes) -> Event | None:
     decoded = _decode_text(data)
-    return Replace(decoded.text) if _is_first_answer(decoded.index) else None
+    return Replace(decoded.text) if _is_first_answer(_number(decoded.index)) else None
 
 
 def _file(data: bytes) -> Event | None:
