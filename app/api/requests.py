@@ -40,7 +40,7 @@ _EXPOSED = ", ".join(
         "x-ratelimit-reset-requests",
     ]
 )
-# Both vendors' packages go by it; Claude Code would try a wrong key twelve times.
+# Both vendors' packages go by it; Claude Code would otherwise go on trying a wrong key.
 _FINAL = {"x-should-retry": "false"}
 
 
