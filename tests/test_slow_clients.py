@@ -148,7 +148,7 @@ def test_a_client_that_does_not_read_is_let_go_with_its_query(
         bot.wait_for_query().wait_closed()
         with pytest.raises(ConnectionResetError):
             read_all(client)
-    eventually(lambda: "took nothing" in strict_gateway.log.read_text())
+    eventually(lambda: "read nothing" in strict_gateway.log.read_text())
 
 
 def test_a_client_that_does_not_read_a_whole_answer_is_let_go(
