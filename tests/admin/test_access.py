@@ -141,6 +141,7 @@ def test_a_folder_that_goes_away_neither_opens_nor_closes_the_panel(
 ) -> None:
     folder = tmp_path / "config"
     gateway = start_gateway(upstream.url, CONFIG_DIR=str(folder), WEB_CONCURRENCY="1")
+    gateway.http.get("/v1/models")  # or the list, fetched in the background, would be saved meanwhile
     shutil.rmtree(folder)
     assert browser(gateway).get(PAGE).status_code == 200
     statuses = [response.status_code for response in guess(gateway, browser, "127.0.0.16", 20)]
