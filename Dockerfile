@@ -26,7 +26,7 @@ FROM python:3.13-slim
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="poe2openai" \
-      org.opencontainers.image.description="Every Poe bot for every program that speaks OpenAI's API." \
+      org.opencontainers.image.description="Every Poe bot for every program that speaks OpenAI's or Anthropic's API." \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
