@@ -71,12 +71,14 @@ def _ask(file: Path, pid: int) -> dict[str, int]:
 
 
 def calm(gateway: Gateway) -> Census:
-    """The census of a gateway that has nothing to do, whose workers have all answered."""
+    """The census of a gateway that has nothing to do, not even to tidy up; whose workers have all answered."""
     eventually(lambda: len(workers_of(gateway)) == gateway.workers)
     with ThreadPoolExecutor(8) as threads:
         while not all(map(_has_counted, workers_of(gateway))):
             list(threads.map(lambda _: gateway.ask("nobody"), range(8)))
-    return _until(gateway, lambda census: all(each.clients == 0 for each in census.workers.values()))
+    return _until(
+        gateway, lambda census: all(each.clients == each.greenlets == 0 for each in census.workers.values())
+    )
 
 
 def _has_counted(pid: int) -> bool:
