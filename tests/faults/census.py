@@ -71,7 +71,7 @@ def _ask(file: Path, pid: int) -> dict[str, int]:
 
 
 def calm(gateway: Gateway) -> Census:
-    """The census of a gateway that has nothing to do, not even to tidy up; whose workers have all answered."""
+    """The census of a gateway that has nothing left to do, whose workers have all answered."""
     eventually(lambda: len(workers_of(gateway)) == gateway.workers)
     with ThreadPoolExecutor(8) as threads:
         while not all(map(_has_counted, workers_of(gateway))):
