@@ -75,10 +75,8 @@ class ClientSocket(gevent.socket.socket):
     def recv(self, *args: Any) -> bytes:
         if not self._ends:
             return super().recv(*args)
-        if self.owes_continue:
-            self.owes_continue = False
-            self.sendall(_CONTINUE)
         if self._body_seconds:
+            self._ask_for_body()
             self._give_turn()
         left = max(0.001, self._ends - time.monotonic())
         self.timeout = min(self._body_seconds or left, left)
@@ -89,6 +87,12 @@ class ClientSocket(gevent.socket.socket):
         if self._body_seconds:
             self._ends += len(data) / _BODY_BYTES_A_SECOND
         return data
+
+    def _ask_for_body(self) -> None:
+        """Send the client that waits for it what it waits for."""
+        if self.owes_continue:
+            self.owes_continue = False
+            self.sendall(_CONTINUE)
 
     def _give_turn(self) -> None:
         """Let others run if this one has never had to wait."""
