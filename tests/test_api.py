@@ -347,6 +347,15 @@ def test_nobody_is_asked_for_a_body_that_is_not_read(gateway: Gateway, fields: b
         assert client.read_to_the_end() == b""
 
 
+def test_nobody_is_asked_for_an_empty_body_nor_instead_of_the_next_request(gateway: Gateway) -> None:
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n"
+    with gateway.connect() as client:
+        client.send(head)
+        assert client.response().status == 401
+        client.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.response().status == 200
+
+
 def test_a_body_that_comes_unasked_needs_no_word(gateway: Gateway, bot: Bot) -> None:
     body = body_for(bot)
     with gateway.connect() as client:
