@@ -26,6 +26,8 @@ from app.completion import Completions
 from app.coordination import Coordination, coordination_for
 from app.coordination.counts import Counts
 from app.gateway import Gateway
+from app.greenlets.concurrency import run_in_thread, run_together, semaphore, time_limit
+from app.greenlets.sockets import ReadWaiter
 from app.keys.file import KeyFile
 from app.lifecycle import Lifecycle
 from app.metrics import Metrics
@@ -35,11 +37,12 @@ from app.models.seen import Seen
 from app.models.store import Store
 from app.openapi import route
 from app.poe.client import PoeClient
+from app.poe.connections import Connections
 from app.poe.models import fetch
 from app.poe.uploads import Uploads
+from app.poe.upstream import Upstream
 from app.proxies import Proxies
 from app.settings import Settings
-from app.streaming import ReadWaiter, apart, lines, run_together, time_limit
 from app.tokenizer import o200k
 
 _MEGABYTE = 1024 * 1024
@@ -51,15 +54,16 @@ def create_app(settings: Settings) -> Flask:
     app = Gateway(__name__, static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    client = PoeClient(settings, ReadWaiter, time_limit)
-    shared = coordination_for(settings, lines)
+    poe = _upstream(settings.poe_base_url, settings)
+    client = PoeClient(settings, poe, time_limit)
+    shared = coordination_for(settings, semaphore)
     listing = _listing(client, shared, settings)
-    store = Store(settings.config_dir, listing.names, apart)
+    store = Store(settings.config_dir, listing.names, run_in_thread)
     catalog = Catalog(store, listing, is_strict=settings.strict_models)
     catalog.look()  # before workers fork: one that comes late to a broken file knows the last good one
-    uploads = Uploads(settings, ReadWaiter, time_limit)
+    cdn = _upstream(settings.poe_file_upload_url, settings)
     counters = Counters()
-    hosting = _hosting(uploads, shared, counters, settings)
+    hosting = _hosting(Uploads(settings, cdn), shared, counters, settings)
     completions = Completions(
         client, hosting, o200k(), shared.slots(), has_own_key=bool(settings.poe_api_key)
     )
@@ -97,9 +101,13 @@ def create_app(settings: Settings) -> Flask:
         "looks": [each.look for each in (catalog, keys, metrics) if each],
         "settings": settings,
         "store": store,
-        "upstreams": [client, uploads],
+        "upstreams": [poe, cdn],
     }
     return app
+
+
+def _upstream(base_url: str, settings: Settings) -> Upstream:
+    return Upstream(Connections(base_url, settings.connect_timeout_seconds, ReadWaiter, time_limit))
 
 
 def _listing(client: PoeClient, shared: Coordination, settings: Settings) -> Listing:
@@ -147,7 +155,7 @@ def _hosting(uploads: Uploads, shared: Coordination, counters: Counters, setting
         shared.once("uploading"),
         run_together,
         counters,
-        lines=lines(settings.upload_concurrency),
+        semaphore=semaphore(settings.upload_concurrency),
         limit=settings.max_attachments,
         concurrency=settings.upload_concurrency,
     )

@@ -1,4 +1,4 @@
-"""Bodies: a request's complete body within a limit, however it was sent."""
+"""Bodies: a request's, complete and within a limit, however it was sent; the last piece of an answer's."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ _WBITS = {
     "x-gzip": 31,
     "deflate": 47,
 }  # zlib's: gzip's header, or whichever is there
+
+
+class LastPiece(bytes):
+    """The last piece of a streamed body: the server sends the end of the body along with it."""
 
 
 def read_body(

@@ -1,7 +1,7 @@
 """Completion: one answer from a Conversation to Deltas.
 
 The only place that knows ``poe`` and ``answer`` together. Blocking code, to be run where blocking
-costs nobody anything (see ``streaming``).
+costs nobody anything (see ``greenlets``).
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from app.coordination.slots import Slots
 from app.errors import ApiError
 from app.logs import logger
 from app.poe import faults, query
-from app.poe.client import Answer, PoeClient, QueryFailed
+from app.poe.client import PoeClient
 from app.poe.events import Done, Error, Event, EventReader
+from app.poe.exchange import Exchange, QueryFailed
 from app.poe.sse import EventStreamDecoder
 from app.structured import prompt
 from app.tools import ways
@@ -133,7 +134,7 @@ class Completions:
             trace.attempts = attempt
             try:
                 with self._poe.ask(segment, body, key, *waits) as answer:
-                    trace.headers = answer.rate_limits
+                    trace.headers = faults.rate_limits(answer.headers)
                     pipeline = self._pipeline(asked, way)
                     yield from self._follow(answer, pipeline, bot, key, trace)
             except QueryFailed as failed:
@@ -180,7 +181,7 @@ class Completions:
 
     def _follow(
         self,
-        answer: Answer,
+        answer: Exchange,
         pipeline: Pipeline,
         bot: str,
         key: str,
@@ -257,7 +258,7 @@ def _call_id() -> str:
     return f"call_{secrets.token_hex(12)}"
 
 
-def _batches(answer: Answer, trace: Trace) -> Iterator[tuple[Sequence[Event], Done | Error | None]]:
+def _batches(answer: Exchange, trace: Trace) -> Iterator[tuple[Sequence[Event], Done | Error | None]]:
     """The events of each read, up to the one that ends the answer, and that one with the last."""
     decoder, reader = EventStreamDecoder(), EventReader()
     size = 0

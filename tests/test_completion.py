@@ -10,7 +10,7 @@ from app.answer.deltas import Failure
 from app.completion import Completions, Trace
 from app.conversation import AttachmentPart, Conversation, HostedPart, Message, Role
 from app.coordination.slots import NoLimit
-from app.poe.client import QueryFailed
+from app.poe.exchange import QueryFailed
 
 HOSTED = Conversation(
     model="bot",

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+from app.bodies import LastPiece
 from app.server.responses import ClientResponse
-from app.streaming import Last
 
 
 class Wire:
@@ -29,7 +29,7 @@ def response_on(wire: Wire, version: tuple[int, int] = (1, 1)) -> ClientResponse
 
 def test_the_last_piece_brings_the_end() -> None:
     response = response_on(wire := Wire())
-    for piece in (b"first", Last(b"last")):
+    for piece in (b"first", LastPiece(b"last")):
         response.write(piece)
     response.close()
     assert [write.rpartition(b"\r\n\r\n5")[2] for write in wire.writes[:1]] == [b"\r\nfirst\r\n"]
@@ -45,14 +45,14 @@ def test_a_body_without_a_marked_end_gets_it_by_itself() -> None:
 
 def test_an_empty_last_piece_is_an_end_once() -> None:
     response = response_on(wire := Wire())
-    response.write(Last())
+    response.write(LastPiece())
     response.close()
     assert b"".join(wire.writes).count(b"0\r\n\r\n") == 1
 
 
 def test_without_chunks_the_last_piece_is_one_like_others() -> None:
     response = response_on(wire := Wire(), version=(1, 0))
-    response.write(Last(b"last"))
+    response.write(LastPiece(b"last"))
     response.close()
     assert len(wire.writes) == 1
     assert wire.writes[0].endswith(b"\r\n\r\nlast")

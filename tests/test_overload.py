@@ -11,9 +11,11 @@ from typing import NoReturn
 
 import pytest
 
-from app.poe.client import QueryFailed, Upstream
+from app.greenlets.concurrency import time_limit
+from app.greenlets.sockets import ReadWaiter
 from app.poe.connections import Connections
-from app.streaming import ReadWaiter, time_limit
+from app.poe.exchange import QueryFailed
+from app.poe.upstream import Upstream
 from tests.gateway import COMMAND, Client, Gateway, content_of, events_in, eventually, message_of
 from tests.test_errors import told
 from tests.upstream.scripted import DONE, Bot, ScriptedUpstream, answer, begin, text, until_closed
@@ -151,7 +153,7 @@ def test_without_a_descriptor_for_poe_it_is_a_503(monkeypatch: pytest.MonkeyPatc
         raise OSError(number, "Too many open files")
 
     monkeypatch.setattr(Connections, "take", take)
-    upstream = Upstream("http://127.0.0.1:1", 1.0, ReadWaiter, time_limit)
+    upstream = Upstream(Connections("http://127.0.0.1:1", 1.0, ReadWaiter, time_limit))
     with pytest.raises(QueryFailed) as failed:
         upstream.open(1.0, 1.0)
     assert (failed.value.error.status, failed.value.error.code) == (503, "gateway_overloaded")

@@ -14,7 +14,9 @@ import gevent.socket
 import pytest
 
 from app.answer.thinking import Thinking
-from app.streaming import ClientGone, Producers, Pump, ReadWaiter
+from app.greenlets.producers import Producers
+from app.greenlets.pump import ClientGone, Pump
+from app.greenlets.sockets import ReadWaiter
 from tests.gateway import LIMIT, Gateway, content_of, deltas_in, events_in
 from tests.upstream.scripted import (
     DONE,

@@ -1,4 +1,4 @@
-"""Jobs that run together, and the lines that they share."""
+"""Jobs that run together, and the semaphore that they share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from app.streaming import lines, run_together
+from app.greenlets.concurrency import run_together, semaphore
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -87,8 +87,8 @@ def test_who_kills_the_caller_kills_the_jobs() -> None:
     assert jobs.begun == [0, 1, 2, 3]
 
 
-def test_of_lines_there_are_so_many() -> None:
-    shared, jobs = lines(3), Jobs()
+def test_as_many_hold_a_semaphore_as_it_has_places() -> None:
+    shared, jobs = semaphore(3), Jobs()
 
     def job() -> int:
         with shared:
@@ -99,8 +99,8 @@ def test_of_lines_there_are_so_many() -> None:
 
 
 @pytest.mark.parametrize("is_killed_first", [True, False])
-def test_a_line_goes_to_the_next_when_the_first_in_the_queue_is_killed(is_killed_first: bool) -> None:
-    shared, may_end, has_a_line = lines(1), Event(), Event()
+def test_a_place_goes_to_the_next_when_the_first_in_the_queue_is_killed(is_killed_first: bool) -> None:
+    shared, may_end, has_a_place = semaphore(1), Event(), Event()
 
     def hold() -> None:
         with shared:
@@ -108,7 +108,7 @@ def test_a_line_goes_to_the_next_when_the_first_in_the_queue_is_killed(is_killed
 
     def take() -> None:
         with shared:
-            has_a_line.set()
+            has_a_place.set()
             gevent.sleep(60)
 
     def take_next() -> None:

@@ -25,7 +25,9 @@ import httpx
 import pytest
 import trustme
 
+from app.poe.connections import Connections
 from app.poe.uploads import Uploads
+from app.poe.upstream import Upstream
 from app.settings import Settings
 from tests.conftest import StartGateway
 from tests.gateway import WORDS, Gateway, authorization, eventually
@@ -488,7 +490,9 @@ def test_others_have_their_turn_while_a_server_takes_all_at_once(
             yield sent[-1]
 
     settings = Settings.load({"POE_FILE_UPLOAD_URL": uploads.url})
-    sender = Uploads(settings, BlockingWaiter, lambda _: nullcontext())
+    sender = Uploads(
+        settings, Upstream(Connections(uploads.url, 1.0, BlockingWaiter, lambda _: nullcontext()))
+    )
     sender.send("a.png", "image/png", 50_000, pieces, "key")
     assert uploads.uploads[0].digest == hashlib.sha256(b"".join(sent)).hexdigest()
     assert set(turns) == set(range(51))  # between any two pieces

@@ -18,17 +18,18 @@ from app.answer.deltas import Delta, Failure, Finish, joined
 from app.api import requests
 from app.api.access import Access
 from app.api.requests import Record
-from app.bodies import read_body
+from app.bodies import LastPiece, read_body
 from app.completion import Completions, Trace
 from app.dialects.form import Decode, Head, Request, StreamedAnswer, WholeAnswer
 from app.errors import ApiError, answer_timeout, internal_error, stopping
+from app.greenlets.producers import Producers
+from app.greenlets.pump import ClientGone, Pump
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger, masked
 from app.metrics import OTHER
 from app.models import options
 from app.models.catalog import Catalog
 from app.settings import Settings
-from app.streaming import ClientGone, Last, Producers, Pump
 from app.turns import Turns
 
 _STREAM_HEADERS = {
@@ -200,14 +201,14 @@ class _Exchange:
                 except TimeoutError:
                     batch = None
             self._record.note_first_byte()
-            yield Last(answer.render(batch))
+            yield LastPiece(answer.render(batch))
         except ClientGone:
             return
         except ApiError as error:
-            yield Last(answer.render_error(error))
+            yield LastPiece(answer.render_error(error))
         except Exception as error:  # noqa: BLE001 - the outermost edge of a stream
             logger.error("request %s failed in its stream: %s", self._record.id, fault(error))
-            yield Last(answer.render_error(internal_error()))
+            yield LastPiece(answer.render_error(internal_error()))
 
     def _take(self) -> Sequence[Delta]:
         try:

@@ -8,8 +8,8 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from app.errors import not_found
+from app.greenlets.concurrency import run_in_thread
 from app.metrics import CONTENT_TYPE, Metrics
-from app.streaming import apart
 
 _PATH = "/metrics"
 
@@ -23,7 +23,7 @@ def create_blueprint(metrics: Metrics, check: Callable[[], None] | None) -> Blue
     @blueprint.get(_PATH)
     def show() -> Response:
         metrics.look()
-        return Response(apart(metrics.text), content_type=CONTENT_TYPE)
+        return Response(run_in_thread(metrics.text), content_type=CONTENT_TYPE)
 
     @blueprint.after_request
     def keep_private(response: Response) -> Response:

@@ -56,7 +56,7 @@ class _Outcome(Struct):
 class Hosting:
     """Hosts attachments for one worker: ``limit`` a request, ``concurrency`` uploads at a time.
 
-    Each upload has one of the worker's ``lines`` while it is under way.
+    ``semaphore`` bounds the uploads that the whole worker has under way.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Hosting:
         run_together: RunTogether,
         counters: Counters,
         *,
-        lines: AbstractContextManager[object],
+        semaphore: AbstractContextManager[object],
         limit: int,
         concurrency: int,
     ) -> None:
@@ -78,7 +78,7 @@ class Hosting:
         self._counters = counters
         self._limit = limit
         self._concurrency = concurrency
-        self._lines = lines
+        self._semaphore = semaphore
 
     def host(self, conversation: Conversation, key: str) -> Conversation:
         """The conversation with its attachments on Poe's CDN, for the subscriber of ``key``.
@@ -146,7 +146,7 @@ class Hosting:
         entry = self._cache.get(name)
         if entry is None:
             try:
-                with self._lines:
+                with self._semaphore:
                     entry = self._send(source, key)
             except ApiError as error:
                 self._counters.failures += 1

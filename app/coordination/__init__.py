@@ -49,11 +49,11 @@ class Coordination:
 
 
 def coordination_for(
-    settings: Settings, lines: Callable[[int], AbstractContextManager[object]]
+    settings: Settings, make_semaphore: Callable[[int], AbstractContextManager[object]]
 ) -> Coordination:
-    """What a process with these settings shares. ``lines`` makes a lock that so many may have at a time."""
+    """What a process with these settings shares. ``make_semaphore`` makes one of as many places."""
     if not settings.redis_url:
         return Coordination(settings)
     from app.coordination.redis import RedisCoordination  # noqa: PLC0415 - 7 MB, which only its users pay
 
-    return RedisCoordination(settings.redis_url, settings, lines)
+    return RedisCoordination(settings.redis_url, settings, make_semaphore)

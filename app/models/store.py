@@ -48,20 +48,20 @@ class Store:
     """models.yaml in ``folder``, for one of the processes that share it.
 
     ``listed`` gives the names of the bots in Poe's list, as far as it is known, which no other bot may get;
-    ``apart`` runs what computes for half a second, so that others have their turn.
+    ``run_in_thread`` runs what computes for half a second, so that others have their turn.
     """
 
     def __init__(
         self,
         folder: Path,
         listed: Callable[[], Sequence[str]] = tuple,
-        apart: Callable[[Callable[[], str]], str] = lambda work: work(),
+        run_in_thread: Callable[[Callable[[], str]], str] = lambda work: work(),
     ) -> None:
         self._file = ModelsFile(folder / "models.yaml")
         self._lock = folder / ".models.lock"
         self._history = History(folder / "models.history", SIZE_LIMIT)
         self._listed = listed
-        self._apart = apart
+        self._run_in_thread = run_in_thread
 
     @property
     def path(self) -> Path:
@@ -141,7 +141,7 @@ class Store:
             configs.check_bounds(fields)
             config = configs.check(fields)
             self._check_names(config)
-            text = self._apart(partial(edits.edited, base, fields))
+            text = self._run_in_thread(partial(edits.edited, base, fields))
             content = text.encode()
             fields, config = configs.read(text, Turns().give)
         except ConfigError as error:

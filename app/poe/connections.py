@@ -53,7 +53,7 @@ class Connections:
         self._is_tls = url.scheme == "https"
         self._host = url.hostname or ""
         self._port = url.port or _PORTS[url.scheme]
-        self._timeout = connect_timeout
+        self.timeout = connect_timeout
         self._names: dict[tuple[str, int], Names] = {}  # the server's, or its proxy's
         self._idle: list[tuple[Connection, float]] = []  # and since when, oldest first
         environment = requests.Session().merge_environment_settings(
@@ -81,7 +81,7 @@ class Connections:
             if connection.is_quiet():
                 return connection
             connection.close()
-        with self._time_limit(self._timeout):  # looking up the name, the proxy and TLS included
+        with self._time_limit(self.timeout):  # looking up the name, the proxy and TLS included
             plain = self._open()
         return Connection(plain, self._make_waiter(plain))
 
@@ -118,7 +118,7 @@ class Connections:
             raise
 
     def _reach(self, host: str, port: int) -> socket.socket:
-        connection = _connect(self._addresses(host, port), self._timeout)
+        connection = _connect(self._addresses(host, port), self.timeout)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 

@@ -8,7 +8,8 @@ import msgspec
 
 from app.errors import bad_upstream
 from app.models.model import Model, seconds
-from app.poe.client import PoeClient, QueryFailed
+from app.poe.client import PoeClient
+from app.poe.exchange import QueryFailed
 
 _FEATURES = ("supported_features", "supported_parameters")  # lists of words, "tools" among them
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -21,9 +20,8 @@ import msgspec
 from app import errors, media
 from app.errors import ApiError
 from app.poe import faults
-from app.poe.client import Answer, QueryFailed, Upstream
-from app.poe.connection import Waiter
-from app.poe.connections import TimeLimit
+from app.poe.exchange import Exchange, QueryFailed
+from app.poe.upstream import Upstream
 from app.settings import Settings
 from app.turns import Turns
 
@@ -67,12 +65,9 @@ class Uploads:
     killed. Raises ``ApiError``: 401, 402, 413 and 429 as Poe says them, 504 for a time-out, 502 else.
     """
 
-    def __init__(
-        self, settings: Settings, make_waiter: Callable[[socket.socket], Waiter], time_limit: TimeLimit
-    ) -> None:
-        url = settings.poe_file_upload_url
-        self._upstream = Upstream(url, settings.connect_timeout_seconds, make_waiter, time_limit)
-        self._path = "" if urlsplit(url).path else "/"
+    def __init__(self, settings: Settings, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._path = "" if urlsplit(settings.poe_file_upload_url).path else "/"
         self._timeout = settings.upload_timeout_seconds
 
     def send(
@@ -100,10 +95,6 @@ class Uploads:
         form = urlencode(fields, errors="surrogatepass").encode()
         return self._post(_Body("application/x-www-form-urlencoded", len(form), lambda: [form]), key)
 
-    def tidy_up(self) -> None:
-        """Close connections that have been idle for long. To be called now and then."""
-        self._upstream.tidy_up()
-
     def _post(self, body: _Body, key: str) -> Uploaded:
         deadline = time.monotonic() + self._timeout
         attempt = 1
@@ -126,17 +117,17 @@ class Uploads:
         }
         head = self._upstream.head("POST", self._path, fields)
         try:
-            with self._upstream.open(self._timeout, self._timeout) as answer:
-                answer.send(self._until(deadline, answer, head, body))
-                answer.wait_at_most(deadline - time.monotonic())
-                answer.read_head()
+            with self._upstream.open(self._timeout, self._timeout) as exchange:
+                exchange.send(self._until(deadline, exchange, head, body))
+                exchange.wait_at_most(deadline - time.monotonic())
+                exchange.read_head()
                 left = max(0.001, deadline - time.monotonic())
-                text = b"".join(answer.pieces(_BODY_LIMIT, left))
-                return _read(answer.status, answer.headers, text)
+                text = b"".join(exchange.pieces(_BODY_LIMIT, left))
+                return _read(exchange.status, exchange.headers, text)
         except QueryFailed as failed:
             raise self._failed(failed.error, deadline) from failed
 
-    def _until(self, deadline: float, answer: Answer, head: bytes, body: _Body) -> Iterator[bytes]:
+    def _until(self, deadline: float, exchange: Exchange, head: bytes, body: _Body) -> Iterator[bytes]:
         """What is sent, unless its time is over. A server that takes all at once never has us wait."""
         turns = Turns()
         for piece in chain([head], body.pieces()):
@@ -144,7 +135,7 @@ class Uploads:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise QueryFailed(errors.upload_timeout(self._timeout))
-            answer.wait_at_most(left)
+            exchange.wait_at_most(left)
             yield piece
 
     def _failed(self, error: ApiError, deadline: float) -> _Refused:

@@ -9,8 +9,8 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
+from app.bodies import LastPiece
 from app.server import leftovers
-from app.streaming import Last
 
 _LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112 section 7.1
 
@@ -45,7 +45,7 @@ class ClientResponse(wsgi.Response):
         """The body is over."""
         self.send_headers()
         if self.chunked and not self._has_ended:
-            self._emit_body(Last())
+            self._emit_body(LastPiece())
         elif self._head:
             self.sock.sendall(self._head)
 
@@ -55,7 +55,7 @@ class ClientResponse(wsgi.Response):
             self.sock.sendall(head + data)
             return
         chunk = b"%X\r\n%b\r\n" % (len(data), data) if data else b""
-        self._has_ended = isinstance(data, Last)
+        self._has_ended = isinstance(data, LastPiece)
         self.sock.sendall(b"%b%b%b" % (head, chunk, _LAST_CHUNK if self._has_ended else b""))
 
 

@@ -22,8 +22,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from app.lifecycle import Lifecycle
 from app.logs import fault, logger
 from app.metrics import Metrics
-from app.poe.client import PoeClient
-from app.poe.uploads import Uploads
+from app.poe.upstream import Upstream
 from app.server import leftovers, refusals
 from app.server.connections import ClientServer, ClientSocket
 from app.server.requests import RequestReader
@@ -67,7 +66,7 @@ class GatewayWorker(GeventWorker):
         self._lifecycle: Lifecycle = app.extensions["lifecycle"]
         self._metrics: Metrics = app.extensions["metrics"]
         self._settings: Settings = app.extensions["settings"]
-        self._upstreams: Sequence[PoeClient | Uploads] = app.extensions["upstreams"]
+        self._upstreams: Sequence[Upstream] = app.extensions["upstreams"]
         self._looks: Sequence[Callable[[], None]] = app.extensions["looks"]
 
     def handle_exit(self, _signal: int, _frame: FrameType | None) -> None:

@@ -65,7 +65,7 @@ def hosting(endpoint: Any, counters: Counters, tmp_path: Path) -> Hosting:
         FileOnce(tmp_path / "uploading"),
         one_after_the_other,
         counters,
-        lines=contextlib.nullcontext(),
+        semaphore=contextlib.nullcontext(),
         limit=5,
         concurrency=2,
     )

@@ -12,7 +12,7 @@ import time  # noqa: E402
 import gevent  # noqa: E402
 
 from app.coordination.redis.link import Link, Unavailable  # noqa: E402
-from app.streaming import lines  # noqa: E402
+from app.greenlets.concurrency import semaphore  # noqa: E402
 
 
 def ask(link: Link, question: bytes, answers: list[tuple[bytes, bytes]]) -> None:
@@ -22,7 +22,7 @@ def ask(link: Link, question: bytes, answers: list[tuple[bytes, bytes]]) -> None
 
 def kill_some(url: str) -> dict[str, object]:
     """Greenlets that ask and ask, while most of them are killed wherever they are."""
-    link = Link(url, lines(4))
+    link = Link(url, semaphore(4))
     answers: list[tuple[bytes, bytes]] = []
     for number in range(300):
         asking = [gevent.spawn(ask, link, b"%d %d" % (number, each), answers) for each in range(8)]
@@ -43,7 +43,7 @@ def kill_some(url: str) -> dict[str, object]:
 
 def wait(url: str) -> dict[str, object]:
     """How long those wait who ask a Redis that does not answer, and whether others run meanwhile."""
-    link = Link(url, lines(4))
+    link = Link(url, semaphore(4))
     waits: list[float] = []
     turns = 0
 

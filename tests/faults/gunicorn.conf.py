@@ -22,14 +22,14 @@ def post_worker_init(worker):
 def _write(worker, folder: Path) -> None:
     from greenlet import greenlet
 
-    from app.streaming import Producers
+    from app.greenlets.producers import Producers
 
     gc.collect()
     greenlets = [each for each in gc.get_objects() if isinstance(each, greenlet) and not each.dead]
     waiting = [
         each for each in greenlets if each.gr_frame and each.gr_frame.f_code is Producers._run.__code__
     ]
-    pools = [upstream._upstream._connections._idle for upstream in worker.wsgi.extensions["upstreams"]]
+    pools = [upstream._connections._idle for upstream in worker.wsgi.extensions["upstreams"]]
     census = {
         "greenlets": len(greenlets) - len(waiting),  # those that wait for an answer to produce are no leak
         "kept": sum(map(len, pools)),

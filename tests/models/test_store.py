@@ -588,12 +588,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(file: File, monkeypatch: pytest.
     assert list(file.folder.rglob("*.tmp")) == []
 
 
-def test_what_computes_for_long_is_run_apart(file: File) -> None:
+def test_what_computes_for_long_is_run_in_a_thread(file: File) -> None:
     ran: list[str] = []
 
-    def apart(work: Callable[[], str]) -> str:
+    def run_in_thread(work: Callable[[], str]) -> str:
         ran.append(work())
         return ran[-1]
 
-    state = Store(file.folder, list, apart).save({"enable": True})
+    state = Store(file.folder, list, run_in_thread).save({"enable": True})
     assert ran == [state.text]

@@ -18,7 +18,7 @@ from app.coordination.redis.slots import RedisSlots
 from app.coordination.slots import Slots
 from app.settings import Settings
 
-_LINES = 32  # connections of a worker to Redis
+_CONNECTIONS = 32  # of a worker to Redis
 
 
 class RedisCoordination(Coordination):
@@ -27,10 +27,10 @@ class RedisCoordination(Coordination):
     link: Link
 
     def __init__(
-        self, url: str, settings: Settings, lines: Callable[[int], AbstractContextManager[object]]
+        self, url: str, settings: Settings, make_semaphore: Callable[[int], AbstractContextManager[object]]
     ) -> None:
         super().__init__(settings)
-        self.link = Link(url, lines(_LINES))
+        self.link = Link(url, make_semaphore(_CONNECTIONS))
 
     def slots(self) -> Slots:
         local = super().slots()

@@ -38,14 +38,14 @@ class Unavailable(Exception):
 
 
 class Link:
-    """Connections to the Redis at ``url``, as many as there are ``lines``.
+    """Connections to the Redis at ``url``, as many at a time as ``semaphore`` lets in.
 
     Made before a fork, it connects after it, when it is used first.
     """
 
-    def __init__(self, url: str, lines: AbstractContextManager[object]) -> None:
+    def __init__(self, url: str, semaphore: AbstractContextManager[object]) -> None:
         parts = urlsplit(url)
-        self._lines = lines
+        self._semaphore = semaphore
         self._place = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
         self.client = redis.Redis(connection_pool=_pool(url, parts.scheme))
         self._is_down = False
@@ -55,7 +55,7 @@ class Link:
     def run(self, command: Callable[[], Result]) -> Result:
         """What ``command``, which uses ``client`` once, returns. Raises ``Unavailable``."""
         self._check()
-        with self._lines:
+        with self._semaphore:
             self._check()
             try:
                 return command()
