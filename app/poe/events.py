@@ -128,9 +128,9 @@ class EventReader:
         return Error() if decode is _error else None
 
     def _mend(self, decode: _Decode, data: bytes) -> Event | list[Event] | None:
-        """Try once more with U+FFFD for what is no text: bytes that are not UTF-8, half a pair."""
+        """Try once more, without what is no text."""
         try:
-            return decode(_SURROGATES.sub(_whole_pair, data.decode("utf-8", "replace")).encode())
+            return decode(_mended(data))
         except (msgspec.MsgspecError, RecursionError):
             self.broken += 1
             return None
@@ -141,13 +141,18 @@ def _is_first_answer(index: object) -> bool:
     return index == 0 or not isinstance(index, int)
 
 
-_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)(\\ud[89ab]..\\ud[c-f]..|\\ud[89a-f]..)", re.IGNORECASE)
+# Half of a pair (RFC 8259, section 7), where no other escape begins with two backslashes.
+_HALF_PAIR = re.compile(
+    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)"
+)
 
 
-def _whole_pair(found: re.Match[str]) -> str:
-    """The escape of a whole surrogate pair as it is, U+FFFD for half of one."""
-    escape = found[2] if len(found[2]) > len("\\ud83d") else "\\ufffd"
-    return found[1] + escape
+def _mended(data: bytes) -> bytes:
+    """``data`` with U+FFFD for what is no text: bytes that are not UTF-8, half a surrogate pair."""
+    text = data.decode("utf-8", "replace")
+    if "\\ud" in text or "\\uD" in text:
+        text = _HALF_PAIR.sub(r"\\ufffd", text.replace(r"\\", r"\u005c"))
+    return text.encode()
 
 
 _decode_text = msgspec.json.Decoder(_TextData).decode

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -224,6 +225,15 @@ def test_cuts_of_the_bytes_change_nothing(said: list[tuple[str, str]], width: in
 )
 def test_half_a_surrogate_pair_costs_one_character_not_the_text(data: bytes, expected: str) -> None:
     assert EventReader().read([(b"text", data)]) == [Text(expected)]
+
+
+@given(st.text(st.sampled_from("\ud83d\udbff\ude00\udfff\\ud83") | st.characters(), max_size=12), st.booleans())
+def test_whole_pairs_stay_and_halves_are_replaced(text: str, in_capitals: bool) -> None:
+    data = ascii_json(text)
+    if in_capitals:
+        data = re.sub(rb"\\\\|\\u....", lambda found: found[0][:2] + found[0][2:].upper(), data)
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    assert read("text", data) == [Text(whole)]
 
 
 @pytest.mark.parametrize(
