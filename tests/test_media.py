@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import struct
-import time
 import zipfile
 
 import pytest
@@ -77,10 +76,8 @@ def test_text_may_be_cut_inside_a_character(cut: int) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"<!---->", b"<!--", b"<?a?>", b"<!DOCTYPE>", b"<?", b" ", b"<!-- <?x?>"])
-def test_what_looks_like_the_beginning_of_an_svg_costs_little(piece: bytes) -> None:
-    began = time.monotonic()
-    media.of_bytes(piece * (media.SIGNATURE_SIZE // len(piece)))
-    assert time.monotonic() - began < 0.5
+def test_what_looks_like_the_beginning_of_an_svg_is_looked_at_once(piece: bytes) -> None:
+    media.of_bytes(piece * (4_000_000 // len(piece)))  # else it would go on for hours
 
 
 @pytest.mark.parametrize(

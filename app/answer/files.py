@@ -33,6 +33,22 @@ _EVER = 1 << 62
 _CONTENT_LIMIT = 256  # characters between brackets that can still be a reference
 
 _SPECIAL = re.compile(r"[\[\]\n]")
+_NO_NAME = r"\[ (?!(?!\d+\])[A-Za-z0-9_-]{2,64}\]) [^\[\]\n]*+ \]"
+_BEHIND_A_WORD = r"(?<=[\w\[\])])"
+# Text in which no bracket can be a reference: where one closes nothing, is not closed on its line, holds
+# what is no _NAME, or where a link's target follows.
+_INERT = rf"""
+      [^\[\]]++
+    | \] (?=[^\[])
+    | \[ [^\[\]\n]*+ (?=[\[\n])
+    | \[ [^\[\]\n]*+ \] (?=\()
+    | {_NO_NAME} (?=[^\[])
+    | {_BEHIND_A_WORD} {_NO_NAME} (?={_NO_NAME})
+    """
+_inert = re.compile(rf"(?:{_INERT})*+", re.VERBOSE).match
+_inert_without_files = re.compile(
+    rf"(?:{_INERT} | {_BEHIND_A_WORD} \[ [^\[\]\n]*+ \] (?=[\s\S]) )*+", re.VERBOSE
+).match
 _SECOND = re.compile(rf"\[([^\[\]\n]{{1,{_CONTENT_LIMIT}}})\]")
 _SECOND_UNFINISHED = re.compile(rf"\[[^\[\]\n]{{0,{_CONTENT_LIMIT}}}\Z")
 _NAME = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{2,64}")
@@ -45,6 +61,7 @@ class Files:
 
     def __init__(self) -> None:
         self._known: dict[str, File] = {}
+        self._has_odd_name = False  # one that is no _NAME is known
         self._files: list[File] = []
         self._used: set[str] = set()
         self._last = ""  # the last two characters that went on
@@ -97,6 +114,7 @@ class Files:
         self._files.append(file)
         if file.inline_ref:
             self._known.setdefault(file.inline_ref, file)
+            self._has_odd_name = self._has_odd_name or not _NAME.fullmatch(file.inline_ref)
             if file.inline_ref == self._awaited:
                 self._scan(self._take_held(), passed, old=-1)
 
@@ -139,7 +157,7 @@ class Files:
         ``is_last``: no more text comes.
         """
         out: list[str] = []
-        position = 0
+        position = self._skip(text, 0, self._beyond_windows(text, old, is_last=is_last), out)
         while True:
             if self._closed:
                 behind = len(text) - position if position <= old else -1
@@ -151,23 +169,56 @@ class Files:
                 out.append(link)
                 position += skipped
                 self._closed = False
+            if self._open is None and not self._has_odd_name:
+                position = self._skip(text, position, self._end_of_inert(text, position), out)
             special = _SPECIAL.search(text, position)
             if special is None:
                 out.append(text[position:])
                 self._extend_open(text[position:])
                 break
+            if special[0] == "[" and self._open is not None:  # which is not closed, then
+                out.append(text[position : special.start()])
+                position, self._open = special.start(), None
+                continue
             out.append(text[position : special.end()])
             self._enter(text, position, special.start())
             position = special.end()
         self._pass("".join(out), passed)
 
+    def _beyond_windows(self, text: str, old: int, *, is_last: bool) -> int:
+        """Up to where no bracket is waited for any more, nor refers to a file that is known."""
+        if self._known:
+            return 0
+        if is_last:
+            return len(text)
+        return max(0, text.rfind("[", 0, max(0, min(old, len(text) - IMAGE_WINDOW))))
+
+    def _end_of_inert(self, text: str, position: int) -> int:
+        inert = (_inert if self._known else _inert_without_files)(text, position)
+        assert inert is not None  # it may be empty
+        return inert.end()
+
+    def _skip(self, text: str, start: int, end: int, out: list[str]) -> int:
+        """Let ``text`` go on from ``start`` to ``end``, where nothing is open."""
+        if end > start:
+            out.append(text[start:end])
+            self._open, self._closed = None, False
+            last = text.rfind("[", start, end)
+            if last >= 0:
+                self._look_before(text, last)
+        return end
+
+    def _look_before(self, text: str, index: int) -> None:
+        """Take note of what stands before the bracket at ``index``."""
+        before = text[index - 1] if index else self._last[-1:]
+        self._is_image = before == "!"
+        self._is_index = before.isalnum() or before in ("_", "[", "]", ")")
+
     def _enter(self, text: str, position: int, index: int) -> None:
         """Take note of the bracket or line end at ``index``; ``position`` is where its segment began."""
         if text[index] == "[":
-            before = text[index - 1] if index else self._last[-1:]
             self._open = ""
-            self._is_image = before == "!"
-            self._is_index = before.isalnum() or before in ("_", "[", "]", ")")
+            self._look_before(text, index)
         elif text[index] == "]":
             self._extend_open(text[position:index])
             self._first = self._open

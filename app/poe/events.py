@@ -142,9 +142,7 @@ def _is_first_answer(index: object) -> bool:
 
 
 # Half of a pair (RFC 8259, section 7), where no other escape begins with two backslashes.
-_HALF_PAIR = re.compile(
-    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)"
-)
+_HALF_PAIR = re.compile(r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
 
 
 def _mended(data: bytes) -> bytes:

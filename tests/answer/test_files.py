@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.answer.deltas import Restart, Text
 from app.answer.files import IMAGE_WINDOW, WINDOW, Files
 from app.poe.events import File
+from tests.work import calls
 
 from .strategies import WIDTHS, batched, cut, fragments, pieces, plain, run, whole
 
@@ -190,6 +191,18 @@ def test_a_bot_that_writes_many_brackets_is_shown_as_it_goes():
     lines = [f"[INFO] line {number}\n" for number in range(1000)]
     shown = whole(stage.feed([Text("".join(lines))]) + stage.feed([Text("[INFO] more")]))[0]
     assert len(shown) >= len("".join(lines)) - 2 * WINDOW
+
+
+@pytest.mark.parametrize(
+    "repeated", ["[a]", "[ab]", "[t](u)", "[1][2]", "![a][b]", "[", "]", "[\n", " [word]"]
+)
+def test_brackets_that_cannot_be_references_pass_in_one_go(repeated: str):
+    said = repeated * (200_000 // len(repeated))
+
+    def work(parts: list[Text]) -> int:
+        return calls(lambda: run(Files(), [[part] for part in parts]))
+
+    assert work(texts(said, 16_384)) < 5000
 
 
 @given(st.data())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -227,13 +228,34 @@ def test_half_a_surrogate_pair_costs_one_character_not_the_text(data: bytes, exp
     assert EventReader().read([(b"text", data)]) == [Text(expected)]
 
 
-@given(st.text(st.sampled_from("\ud83d\udbff\ude00\udfff\\ud83") | st.characters(), max_size=12), st.booleans())
+@given(
+    st.text(st.sampled_from("\ud83d\udbff\ude00\udfff\\ud83") | st.characters(), max_size=12), st.booleans()
+)
 def test_whole_pairs_stay_and_halves_are_replaced(text: str, in_capitals: bool) -> None:
     data = ascii_json(text)
     if in_capitals:
         data = re.sub(rb"\\\\|\\u....", lambda found: found[0][:2] + found[0][2:].upper(), data)
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     assert read("text", data) == [Text(whole)]
+
+
+@pytest.mark.parametrize("name", ["text", "replace_response"])
+def test_an_index_of_many_values_is_not_even_decoded(name: str) -> None:
+    data = b'{"text": "a", "index": [%b[]]}' % (b"[]," * 500_000)
+    tracemalloc.start()
+    try:
+        assert len(EventReader().read([(name.encode(), data)])) == 1
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(data), "a list of its own for each"
+
+
+def test_a_call_of_many_indexes_is_no_call() -> None:
+    call = {"index": [[]] * 500_000, "id": "a", "function": {"name": "f"}}
+    reader = EventReader()
+    chunk = msgspec.json.encode({"choices": [{"delta": {"tool_calls": [call]}}]})
+    assert (reader.read([(b"json", chunk)]), reader.broken) == ([], 1)
 
 
 @pytest.mark.parametrize(
