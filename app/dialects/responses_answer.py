@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,9 @@ from app.dialects.responses_items import Event, Status
 from app.dialects.responses_output import Change, Closed, Opened, Output, Said
 from app.dialects.responses_tools import CallForm
 from app.errors import ApiError
+
+# Bytes that follow each other, and may be long: they are put together once.
+_Parts: TypeAlias = Sequence[bytes]
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -38,7 +41,8 @@ class _Response:
     """A response as an object, in whatever state it is."""
 
     def __init__(self, frame: Frame) -> None:
-        self._head = msgspec.json.encode({"id": f"resp_{frame.token}", "object": "response", **frame.fields})
+        head = msgspec.json.encode({"id": f"resp_{frame.token}", "object": "response", **frame.fields})
+        self._head = b"%b," % head[:-1]
 
     def encode(
         self,
@@ -47,7 +51,7 @@ class _Response:
         usage: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
         incomplete: str | None = None,
-    ) -> bytes:
+    ) -> _Parts:
         state = {
             "status": status,
             "error": error,
@@ -55,9 +59,9 @@ class _Response:
             "output": [item.fields() for item in output.items],
             "usage": usage,
         }
-        return b"%b,%b" % (self._head[:-1], msgspec.json.encode(state)[1:])
+        return self._head, msgspec.json.encode(state)[1:]
 
-    def finished(self, finish: Finish, output: Output) -> tuple[str, bytes]:
+    def finished(self, finish: Finish, output: Output) -> tuple[str, _Parts]:
         """Its last status, and itself; the items of ``output`` are closed."""
         reason = _INCOMPLETE.get(finish.reason)
         status = "incomplete" if reason else "completed"
@@ -91,17 +95,17 @@ class ResponseStream:
             if texts and len(texts) == len(deltas):  # nothing else, as nearly always
                 message.add("".join(texts))
                 return self._say(texts)
-        written = [self._begin()]
+        written = [*self._begin()]
         for delta in deltas:
             match delta:
                 case Restart():
-                    written += map(self._write, self._output.break_off())
+                    written += self._written(self._output.break_off())
                 case Finish():
-                    written.append(self._finish(delta))
+                    written += self._finish(delta)
                 case Failure(error):
                     written.append(self.render_error(error))
                 case _:
-                    written += map(self._write, self._output.take(delta))
+                    written += self._written(self._output.take(delta))
         return b"".join(written)
 
     def render_error(self, error: ApiError) -> bytes:
@@ -112,28 +116,31 @@ class ResponseStream:
         output = self._output
         output.cut()
         failed = self._response.encode("failed", output, error=_failure(error))
-        return b"".join((self._begin(), self._event("error", event), self._state("failed", failed)))
+        return b"".join((*self._begin(), *self._event("error", event), *self._state("failed", failed)))
 
-    def _begin(self) -> bytes:
+    def _begin(self) -> _Parts:
         if self._next:
-            return b""
+            return ()
         begun = self._response.encode("in_progress", self._output)
-        return self._state("created", begun) + self._state("in_progress", begun)
+        return [*self._state("created", begun), *self._state("in_progress", begun)]
 
-    def _finish(self, finish: Finish) -> bytes:
+    def _finish(self, finish: Finish) -> _Parts:
         changes = self._output.finish(_end_of(finish))
-        written = b"".join(map(self._write, changes))
-        return written + self._state(*self._response.finished(finish, self._output))
+        written = self._written(changes)
+        return [*written, *self._state(*self._response.finished(finish, self._output))]
 
-    def _write(self, change: Change) -> bytes:
+    def _written(self, changes: Sequence[Change]) -> _Parts:
+        return [part for change in changes for part in self._write(change)]
+
+    def _write(self, change: Change) -> _Parts:
         match change:
             case Opened(item):
                 self._delta = _beginning(item.delta())
-                return b"".join(self._event(*event) for event in item.opening())
+                return self._events(item.opening())
             case Said(_, text):
-                return self._say([text]) if self._delta else b""
+                return (self._say([text]),) if self._delta else ()
             case Closed(item):
-                return b"".join(self._event(*event) for event in item.closing())
+                return self._events(item.closing())
             case _:
                 assert_never(change)
 
@@ -144,16 +151,19 @@ class ResponseStream:
         lines = _encode_lines(texts)[:-1].split(b"\n")
         return b"".join([delta % (number, line) for number, line in enumerate(lines, first)])
 
-    def _event(self, name: str, fields: Mapping[str, Any]) -> bytes:
+    def _events(self, events: Sequence[Event]) -> _Parts:
+        return [part for event in events for part in self._event(*event)]
+
+    def _event(self, name: str, fields: Mapping[str, Any]) -> _Parts:
         return self._numbered(name, msgspec.json.encode(fields)[1:])
 
-    def _state(self, status: str, response: bytes) -> bytes:
-        return self._numbered(f"response.{status}", b'"response":%b}' % response)
+    def _state(self, status: str, response: _Parts) -> _Parts:
+        return self._numbered(f"response.{status}", b'"response":', *response, b"}")
 
-    def _numbered(self, name: str, fields: bytes) -> bytes:
+    def _numbered(self, name: str, *fields: bytes) -> _Parts:
         number = self._next
         self._next += 1
-        return b'%b"sequence_number":%d,%b\n\n' % (_head(name), number, fields)
+        return b'%b"sequence_number":%d,' % (_head(name), number), *fields, b"\n\n"
 
 
 def _head(name: str) -> bytes:
@@ -198,7 +208,7 @@ class WholeResponse:
         """The body, once the answer is over."""
         assert self._finish is not None
         self._output.finish(_end_of(self._finish))
-        return self._response.finished(self._finish, self._output)[1]
+        return b"".join(self._response.finished(self._finish, self._output)[1])
 
 
 def named(error: ApiError) -> ApiError:

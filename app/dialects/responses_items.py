@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
+from msgspec import Raw
 
 from app.dialects.responses_input import REASONING_PREFIX
 from app.dialects.responses_tools import CUSTOM_INPUT, CallForm
 
 Status: TypeAlias = Literal["in_progress", "completed", "incomplete"]
 Event: TypeAlias = tuple[str, Mapping[str, Any]]
+_NOTHING = Raw(b'""')
 
 
 class Item(ABC):
@@ -31,9 +34,10 @@ class Item(ABC):
         self.status: Status = "in_progress"
         self._said = bytearray()  # a stream keeps it to its end: a string a piece would take fifty bytes more
 
-    @property
-    def text(self) -> str:
-        return self._said.decode()
+    @cached_property
+    def whole(self) -> Raw:
+        """All its text, which is over, as JSON: encoded once, for it stands in four events."""
+        return Raw(msgspec.json.encode(self._said.decode()))
 
     def add(self, text: str) -> None:
         """It goes on with ``text``."""
@@ -41,11 +45,11 @@ class Item(ABC):
 
     def fields(self) -> dict[str, Any]:
         """The item as it stands in the output."""
-        return self._fields(self.status, self.text)
+        return self._fields(self.status, self.whole)
 
     def opening(self) -> Sequence[Event]:
         """The events with which it begins, also if it has gone on by now."""
-        item = self._fields("in_progress", "")
+        item = self._fields("in_progress", _NOTHING)
         return [("response.output_item.added", {"output_index": self.index, "item": item})]
 
     @abstractmethod
@@ -57,7 +61,7 @@ class Item(ABC):
         return [("response.output_item.done", {"output_index": self.index, "item": self.fields()})]
 
     @abstractmethod
-    def _fields(self, status: Status, text: str) -> dict[str, Any]: ...
+    def _fields(self, status: Status, text: Raw) -> dict[str, Any]: ...
 
 
 class MessageItem(Item):
@@ -65,12 +69,12 @@ class MessageItem(Item):
 
     prefix = "msg"
 
-    def _fields(self, status: Status, text: str) -> dict[str, Any]:
+    def _fields(self, status: Status, text: Raw) -> dict[str, Any]:
         content = [] if status == "in_progress" else [_output_text(text)]
         return {"id": self.id, "type": "message", "status": status, "role": "assistant", "content": content}
 
     def opening(self) -> Sequence[Event]:
-        part = self.place | {"content_index": 0, "part": _output_text("")}
+        part = self.place | {"content_index": 0, "part": _output_text(_NOTHING)}
         return [*super().opening(), ("response.content_part.added", part)]
 
     def delta(self) -> Event:
@@ -79,8 +83,8 @@ class MessageItem(Item):
     def closing(self) -> Sequence[Event]:
         place = self.place | {"content_index": 0}
         return [
-            ("response.output_text.done", place | {"logprobs": [], "text": self.text}),
-            ("response.content_part.done", place | {"part": _output_text(self.text)}),
+            ("response.output_text.done", place | {"logprobs": [], "text": self.whole}),
+            ("response.content_part.done", place | {"part": _output_text(self.whole)}),
             *super().closing(),
         ]
 
@@ -90,12 +94,12 @@ class ReasoningItem(Item):
 
     prefix = REASONING_PREFIX
 
-    def _fields(self, status: Status, text: str) -> dict[str, Any]:
+    def _fields(self, status: Status, text: Raw) -> dict[str, Any]:
         summary = [] if status == "in_progress" else [_summary_text(text)]
         return {"id": self.id, "type": "reasoning", "status": status, "summary": summary}
 
     def opening(self) -> Sequence[Event]:
-        part = self.place | {"summary_index": 0, "part": _summary_text("")}
+        part = self.place | {"summary_index": 0, "part": _summary_text(_NOTHING)}
         return [*super().opening(), ("response.reasoning_summary_part.added", part)]
 
     def delta(self) -> Event:
@@ -104,8 +108,8 @@ class ReasoningItem(Item):
     def closing(self) -> Sequence[Event]:
         place = self.place | {"summary_index": 0}
         return [
-            ("response.reasoning_summary_text.done", place | {"text": self.text}),
-            ("response.reasoning_summary_part.done", place | {"part": _summary_text(self.text)}),
+            ("response.reasoning_summary_text.done", place | {"text": self.whole}),
+            ("response.reasoning_summary_part.done", place | {"part": _summary_text(self.whole)}),
             *super().closing(),
         ]
 
@@ -121,7 +125,7 @@ class CallItem(Item):
         if form.namespace:
             self.called["namespace"] = form.namespace
 
-    def _fields(self, status: Status, text: str) -> dict[str, Any]:
+    def _fields(self, status: Status, text: Raw) -> dict[str, Any]:
         item = {"id": self.id, "type": "function_call", "status": status}
         return item | self.called | {"arguments": text}
 
@@ -129,7 +133,7 @@ class CallItem(Item):
         return "response.function_call_arguments.delta", self.place
 
     def closing(self) -> Sequence[Event]:
-        done = self.place | {"arguments": self.text}
+        done = self.place | {"arguments": self.whole}
         return [("response.function_call_arguments.done", done), *super().closing()]
 
 
@@ -138,27 +142,30 @@ class CustomCallItem(CallItem):
 
     prefix = "ctc"
 
-    def _fields(self, status: Status, text: str) -> dict[str, Any]:  # noqa: ARG002 - it has none
+    @cached_property
+    def whole(self) -> Raw:
+        return Raw(msgspec.json.encode(_input(self._said.decode())))
+
+    def _fields(self, status: Status, text: Raw) -> dict[str, Any]:  # noqa: ARG002 - it has none
         item = {"id": self.id, "type": "custom_tool_call"}
-        return item | self.called | {"input": _input(text)}
+        return item | self.called | {"input": text}
 
     def delta(self) -> None:
         return None
 
     def closing(self) -> Sequence[Event]:
-        given = _input(self.text)
         return [
-            ("response.custom_tool_call_input.delta", self.place | {"delta": given}),
-            ("response.custom_tool_call_input.done", self.place | {"input": given}),
+            ("response.custom_tool_call_input.delta", self.place | {"delta": self.whole}),
+            ("response.custom_tool_call_input.done", self.place | {"input": self.whole}),
             *Item.closing(self),
         ]
 
 
-def _output_text(text: str) -> dict[str, Any]:
+def _output_text(text: Raw) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _summary_text(text: str) -> dict[str, Any]:
+def _summary_text(text: Raw) -> dict[str, Any]:
     return {"type": "summary_text", "text": text}
 
 

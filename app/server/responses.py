@@ -54,9 +54,12 @@ class ClientResponse(wsgi.Response):
         if not self.chunked:
             self.sock.sendall(head + data)
             return
-        chunk = b"%X\r\n%b\r\n" % (len(data), data) if data else b""
         self._has_ended = isinstance(data, LastPiece)
-        self.sock.sendall(b"%b%b%b" % (head, chunk, _LAST_CHUNK if self._has_ended else b""))
+        end = _LAST_CHUNK if self._has_ended else b""
+        if data:
+            self.sock.sendall(b"%b%X\r\n%b\r\n%b" % (head, len(data), data, end))
+        else:
+            self.sock.sendall(head + end)
 
 
 @lru_cache(maxsize=1)
