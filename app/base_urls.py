@@ -15,6 +15,7 @@ _BEFORE = (
 )
 _ENDPOINTS = r"(?:chat/completions|responses|messages(?:/count_tokens)?)/?$|models(?:/|$)"
 _MISPLACED = re.compile(rf"(?:/(?:{_BEFORE}))+(?=/(?:{_ENDPOINTS}))")
+_ANTHROPICS = ("/messages", "/messages/count_tokens")
 
 
 class BaseUrls:
@@ -26,6 +27,11 @@ class BaseUrls:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ["PATH_INFO"] = endpoint(environ["PATH_INFO"])
         return self._application(environ, start_response)
+
+
+def is_anthropics(path: str) -> bool:
+    """Whether an endpoint of Anthropic's API is meant."""
+    return path.rstrip("/").endswith(_ANTHROPICS)
 
 
 def endpoint(path: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from flask import Blueprint, Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from app import base_urls
 from app.admission import Admission
 from app.completion import Trace
 from app.dialects import chat_answer, messages_answer
@@ -27,7 +28,6 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
 # Asked for all the time. Of the panel's, what is refused is told: it may be a guess at the password.
 _QUIET_PATHS = ("/healthz", "/readyz")
 _QUIET_PANEL_PATHS = ("/static/", "/api/admin/state", "/metrics")
-_MESSAGES = ("/messages", "/messages/count_tokens")  # where a wrong method belongs to no blueprint
 PANEL_PREFIXES = ("/admin", "/api/", "/static/", "/metrics")  # same origin only
 _EXPOSED = ", ".join(
     [
@@ -121,7 +121,7 @@ def is_anthropics() -> bool:
     current = served()
     if "HTTP_ANTHROPIC_VERSION" in current.environ or current.blueprint == "messages":
         return True
-    return current.blueprint is None and current.path.rstrip("/").endswith(_MESSAGES)
+    return current.blueprint is None and base_urls.is_anthropics(current.path)  # a wrong method, say
 
 
 def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = ()) -> None:

@@ -1,10 +1,12 @@
-"""Refusals: the server's answers to requests that never reach the application, in OpenAI's form."""
+"""Refusals: the server's answers to requests that never reach the application."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
+from app.base_urls import is_anthropics
+from app.dialects import chat_answer, messages_answer
+from app.errors import ApiError
 
 _CHUNKS = "The request body's chunks are not valid HTTP."
 
@@ -19,13 +21,15 @@ class Refusal:
     type: str = "invalid_request_error"
     code: str | None = None
 
-    def render(self, request_id: str) -> bytes:
-        """The whole response, after which the connection ends."""
-        error = {"message": self.message, "type": self.type, "param": None, "code": self.code}
-        body = msgspec.json.encode({"error": error})
+    def render(self, request_id: str, path: str) -> bytes:
+        """The whole response, after which the connection ends. It has the form of the API at ``path``."""
+        is_plain = not is_anthropics(path)
+        render = chat_answer.render_error if is_plain else messages_answer.render_error
+        id_field = "" if is_plain else f"request-id: {request_id}\r\n"
+        body = render(ApiError(self.status, self.message, self.type, self.code), request_id)
         head = (
             f"HTTP/1.1 {self.status} {self.reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-            f"x-request-id: {request_id}\r\nAccess-Control-Allow-Origin: *\r\n"
+            f"x-request-id: {request_id}\r\n{id_field}Access-Control-Allow-Origin: *\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body

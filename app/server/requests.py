@@ -37,6 +37,13 @@ class BoundedRequest(Request):
         """Nobody is trusted here: app/proxies.py sees to that. gunicorn's reads the peer's address anew."""
         return {}, []
 
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        try:
+            super().parse_request_line(line_bytes)
+        finally:
+            unreader: Any = self.unreader
+            unreader.path = self.path or ""
+
     def set_body_reader(self) -> None:
         super().set_body_reader()
         host = None
@@ -51,6 +58,7 @@ class BoundedRequest(Request):
 
 class _Unreader(SocketUnreader):
     has_read = False
+    path = ""  # of the last request line
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         plain: Any = super()
@@ -71,6 +79,11 @@ class RequestReader(RequestParser):
         self._loop = get_hub().loop
         self._iteration = -1  # of the event loop, at the last request
 
+    @property
+    def path(self) -> str:
+        """Where the last request goes, as far as it could be read."""
+        return self._unreader.path
+
     def next_request(self, seconds: float) -> Request | None:
         """The next request; ``None`` if the client has left, or begins none within ``seconds``.
 
@@ -79,6 +92,7 @@ class RequestReader(RequestParser):
         """
         unreader = self._unreader
         unreader.has_read = unreader.buf.getbuffer().nbytes > 0
+        unreader.path = ""
         self._client.expect_head(seconds)
         try:
             request = next(self)

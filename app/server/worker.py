@@ -170,7 +170,7 @@ class GatewayWorker(GeventWorker):
         except OSError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost edge of a request
-            self.handle_error(request, client, addr, error)
+            self._refuse(request, client, addr, error, reader.path)
 
     def handle_request(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
         """Serve one request, then see what is left of its body; whether another can follow."""
@@ -236,8 +236,10 @@ class GatewayWorker(GeventWorker):
         finally:
             body.close()
 
-    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Refuse what is not HTTP, or say that a request failed, in OpenAI's form.
+    def _refuse(
+        self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException, path: str
+    ) -> None:
+        """Refuse what is not HTTP, or say that a request failed, in the form of the API at ``path``.
 
         Nothing that was sent is logged or echoed: a broken header field may be the one with the key.
         """
@@ -250,7 +252,7 @@ class GatewayWorker(GeventWorker):
             logger.warning("request %s from %s refused: %s", request_id, host, type(exc).__name__)
         self._metrics.count_refusal(refusal.status)
         with contextlib.suppress(OSError):
-            client.sendall(refusal.render(request_id))
+            client.sendall(refusal.render(request_id, path))
             leftovers.linger(req, client)
 
 

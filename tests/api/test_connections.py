@@ -52,6 +52,36 @@ def test_what_is_no_http_is_refused_as_json(gateway: Gateway, name: str) -> None
     assert "<" not in response.body.decode()
 
 
+PLAIN_PATHS = (b"/v1/chat/completions", b"/v1/responses", b"/")
+
+
+@pytest.mark.parametrize("path", [b"/v1/messages", b"//v1/messages/count_tokens?beta=true", *PLAIN_PATHS])
+@pytest.mark.parametrize(
+    "name", ["unknown version", "large field", "many fields", "no colon", "two lengths", "bad expectation"]
+)
+def test_what_is_no_http_is_refused_in_the_form_of_its_api(gateway: Gateway, path: bytes, name: str) -> None:
+    request, status = REFUSED[name]
+    with gateway.connect() as client:
+        client.send(request.replace(b" / ", b" %b " % path, 1))
+        response = client.response()
+    told = json.loads(response.body)
+    if path in PLAIN_PATHS:
+        assert told.keys() == {"error"}
+        return
+    assert (response.status, told["type"]) == (status, "error")
+    assert told["error"]["type"] == "invalid_request_error"
+    assert told["request_id"] == response.headers["request-id"] == response.headers["x-request-id"]
+
+
+def test_a_refusal_has_the_form_of_its_own_request(gateway: Gateway) -> None:
+    """Not that of the one before on the same connection."""
+    with gateway.connect() as client:
+        client.request("POST", "/v1/messages", b"{")
+        assert client.response().status == 400
+        client.send(b"garbage\r\n\r\n")
+        assert client.response().error.keys() == {"message", "type", "param", "code"}
+
+
 def test_options_of_the_server_itself_is_answered(gateway: Gateway) -> None:
     with gateway.connect() as client:
         client.send(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
