@@ -2,20 +2,24 @@
 
 Ids and arguments stay as the bot gives them; calls are counted from 0 as they begin, since clients keep
 them in a list. Only what clients need and is missing is added: ``{}`` for arguments that never arrived, and
-an id, also if two calls have the same one.
+an id, also if two calls have the same one. Whoever ends inside of arguments has reached a limit of its own.
 
-Holds: the arguments of a call until its name has arrived.
+Holds: the arguments of a call until its name has arrived. Remembers all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
+from msgspec import Raw
 
 from app.answer.deltas import ToolCallArguments, ToolCallStart
 from app.poe.events import ToolCallPiece
 
+_CUT = "truncated"  # what msgspec says of a beginning of JSON
 _Calls: TypeAlias = list[ToolCallStart | ToolCallArguments]
 
 
@@ -24,11 +28,22 @@ class _Call:
     id: str | None = None
     number: int = -1  # of those that have begun; -1: it has not
     arguments: str = ""  # held until the call has begun
-    has_arguments: bool = False
+    passed: list[str] = field(default_factory=list)  # arguments
 
     @property
     def has_begun(self) -> bool:
         return self.number >= 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its arguments are the beginning of JSON, and no more."""
+        try:
+            msgspec.json.decode("".join(self.passed), type=Raw)
+        except msgspec.DecodeError as error:
+            return bool(self.passed) and _CUT in str(error)
+        except RecursionError:
+            return False
+        return False
 
 
 class NativeCalls:
@@ -52,8 +67,13 @@ class NativeCalls:
         return [
             ToolCallArguments(call.number, "{}")
             for call in self._calls.values()
-            if call.has_begun and not call.has_arguments
+            if call.has_begun and not call.passed
         ]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the bot has not come to the end of a call's arguments."""
+        return any(call.is_cut for call in self._calls.values())
 
     def _take(self, piece: ToolCallPiece, passed: _Calls) -> None:
         index = self._index_of(piece)
@@ -66,7 +86,7 @@ class NativeCalls:
         if piece.name and not call.has_begun:
             passed.append(self._begin(call, piece.name))
         if call.has_begun and call.arguments:
-            call.has_arguments = True
+            call.passed.append(call.arguments)
             passed.append(ToolCallArguments(call.number, call.arguments))
             call.arguments = ""
 

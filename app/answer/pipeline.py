@@ -80,7 +80,9 @@ class Pipeline:
 
     def finish(self) -> Sequence[Delta]:
         """The answer has come to its end: deltas that were held back."""
-        deltas = self._finish(0) if not self._is_calling else self._end_calls()
+        if self._is_calling:
+            return self._end_calls()
+        deltas = self._finish(0)
         self.finish_reason = self._reason() or "stop"
         return deltas
 
@@ -114,7 +116,9 @@ class Pipeline:
 
     def _end_calls(self) -> Sequence[Delta]:
         assert self._native_calls is not None
-        return self._usage.feed(self._native_calls.finish())
+        deltas = self._usage.feed(self._native_calls.finish())
+        self.finish_reason = "length" if self._native_calls.is_cut else self._reason() or "stop"
+        return deltas
 
     def _run(self, first: int, batch: Sequence[Any]) -> Sequence[Any]:
         if first == 0:

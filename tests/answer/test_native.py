@@ -80,6 +80,24 @@ def test_only_the_first_passes_if_they_are_not_parallel():
     assert passed(*pieces, parallel=False) == [ToolCallStart(0, "a", "f"), ToolCallArguments(0, "{}")]
 
 
+@pytest.mark.parametrize("arguments", ["{", '{"a', '{"a": "\\', '{"a": [1, ', "[", '{"a": tru'])
+def test_who_stops_inside_of_arguments_is_cut(arguments: str):
+    stage = calls()
+    stage.feed([ToolCallPiece(0, "a", "f", "{}"), ToolCallPiece(1, "b", "g")])
+    assert not stage.is_cut
+    stage.feed([ToolCallPiece(1, arguments=piece) for piece in arguments])
+    assert stage.is_cut
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "{}", '{"a": "b"}', "{a}", "oops", '{"a": 1}}', "1", "[" * 100_000]
+)
+def test_what_is_no_beginning_of_json_is_not_cut(arguments: str):
+    stage = calls()
+    stage.feed([ToolCallPiece(0, "a", "f", arguments)])
+    assert not stage.is_cut
+
+
 @pytest.mark.parametrize("index", [-5, 3, 10**30])
 def test_calls_are_counted_from_0_whatever_the_bot_counts(index: int):
     pieces = [ToolCallPiece(index, "a", "f", "{}"), ToolCallPiece(index + 7, "b", "g")]
