@@ -191,13 +191,12 @@ def test_an_answer_that_is_none_is_a_502(
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("failure", [[reset], [close], respond(502), respond(503)])
+@every_api
 def test_a_failure_before_the_answer_is_tried_once_more(
-    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, stream: bool
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, failure: Script, stream: bool
 ) -> None:
     bot = upstream.bot(failure, FINE)
-    response = gateway.ask(bot.name, stream=stream)
-    assert response.status_code == 200, response.text
-    assert CHAT.said(response) == Said("fine")
+    assert api.said(api.ask(gateway, bot.name, stream=stream)) == Said("fine")
     assert len(bot.queries) == 2
     assert bot.queries[0].body == bot.queries[1].body
 
@@ -205,11 +204,12 @@ def test_a_failure_before_the_answer_is_tried_once_more(
 @pytest.mark.parametrize(
     ("failure", "status"), [([reset], 502), ([close], 502), (respond(502), 502), (respond(503), 503)]
 )
+@every_api
 def test_a_failure_is_tried_only_once_more(
-    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, status: int
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, failure: Script, status: int
 ) -> None:
     bot = upstream.bot(failure, failure, FINE)
-    assert gateway.ask(bot.name).status_code == status
+    assert api.ask(gateway, bot.name).status_code == status
     assert len(bot.queries) == 2
 
 
@@ -232,11 +232,12 @@ def test_a_failure_is_tried_only_once_more(
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@every_api
 def test_any_other_failure_is_not_tried_again(
-    gateway: Gateway, upstream: ScriptedUpstream, failure: Script, stream: bool
+    api: Api, gateway: Gateway, upstream: ScriptedUpstream, failure: Script, stream: bool
 ) -> None:
     bot = upstream.bot(failure, FINE)
-    assert "fine" not in gateway.ask(bot.name, stream=stream).text
+    assert "fine" not in api.ask(gateway, bot.name, stream=stream).text
     assert len(bot.queries) == 1
 
 
@@ -281,27 +282,33 @@ def test_a_failure_in_the_middle_of_a_whole_answer_is_a_status(
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("script", [[until_closed], [b"HTTP/1.1 200", until_closed], [HEAD, until_closed]])
+@every_api
 def test_a_bot_that_does_not_begin_is_a_504(
-    impatient_gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
+    api: Api, impatient_gateway: Gateway, upstream: ScriptedUpstream, script: Script, stream: bool
 ) -> None:
     bot = upstream.bot(script, FINE)
-    error = told(impatient_gateway.ask(bot.name, stream=stream), 504, "first_byte_timeout")
+    error = api.told(api.ask(impatient_gateway, bot.name, stream=stream), 504, "first_byte_timeout")
     assert "first-byte" in error["message"]
     bot.query.wait_closed()
 
 
-def test_a_bot_that_falls_silent_is_a_504(impatient_gateway: Gateway, upstream: ScriptedUpstream) -> None:
+@every_api
+def test_a_bot_that_falls_silent_is_a_504(
+    api: Api, impatient_gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
     bot = upstream.bot(begin(text("Half an "), until_closed))
-    error = told(impatient_gateway.ask(bot.name), 504, "idle_timeout")
+    error = api.told(api.ask(impatient_gateway, bot.name), 504, "idle_timeout")
     assert "idle" in error["message"]
     bot.query.wait_closed()
 
 
+@every_api
 def test_a_stream_that_falls_silent_ends_with_an_error(
-    impatient_gateway: Gateway, upstream: ScriptedUpstream
+    api: Api, impatient_gateway: Gateway, upstream: ScriptedUpstream
 ) -> None:
     bot = upstream.bot(begin(text("Half an "), until_closed))
-    assert CHAT.said(impatient_gateway.ask(bot.name, stream=True)) == Said("Half an ", "idle_timeout")
+    said = api.said(api.ask(impatient_gateway, bot.name, stream=True))
+    assert said == Said("Half an ", api.failed("idle_timeout"))
     bot.query.wait_closed()
 
 
