@@ -14,6 +14,7 @@ from tests.upstream.scripted import (
     DONE,
     END,
     HEAD,
+    Connection,
     Script,
     ScriptedUpstream,
     answer,
@@ -315,9 +316,18 @@ def test_a_stream_that_falls_silent_ends_with_an_error(
 def test_an_error_page_that_never_ends_is_not_waited_for(
     impatient_gateway: Gateway, upstream: ScriptedUpstream
 ) -> None:
+    """Nor one that always has a bit more."""
     head = b"HTTP/1.1 500 Oops\r\ncontent-type: text/plain\r\ncontent-length: 1000\r\n\r\nhalf"
-    bot = upstream.bot([head, until_closed])
-    told(impatient_gateway.ask(bot.name), 502, "upstream_error")
+    for end in (until_closed, drip):
+        bot = upstream.bot([head, end])
+        told(impatient_gateway.ask(bot.name), 502, "upstream_error")
+        bot.query.wait_closed()
+
+
+def drip(connection: Connection) -> None:
+    while not connection.closed.wait(0.3):
+        connection.send(b".")
+    raise EOFError
 
 
 def test_a_poe_that_cannot_be_reached(start_gateway) -> None:

@@ -26,6 +26,7 @@ class PoeClient:
     def __init__(self, settings: Settings, upstream: Upstream, time_limit: TimeLimit) -> None:
         self._first_byte_timeout = settings.first_byte_timeout_seconds
         self._idle_timeout = settings.idle_timeout_seconds
+        self._error_body_timeout = min(_ERROR_BODY_SECONDS, settings.idle_timeout_seconds)
         self._models_timeout = min(_MODELS_SECONDS, settings.first_byte_timeout_seconds)
         self._upstream = upstream
         self._time_limit = time_limit
@@ -57,7 +58,7 @@ class PoeClient:
             meanwhile()
             exchange.read_head()
             if exchange.status != 200 or not _is_event_stream(exchange.headers):
-                raise _failed(exchange)
+                raise _failed(exchange, self._error_body_timeout)
         except BaseException:
             exchange.close()
             raise
@@ -76,17 +77,17 @@ class PoeClient:
                     exchange.send([head])
                     exchange.read_head()
                     if exchange.status != 200:
-                        raise _failed(exchange)
+                        raise _failed(exchange, self._error_body_timeout)
                     return b"".join(exchange.pieces(_MODELS_LIMIT, _BEYOND_SECONDS))
             except TimeoutError as error:
                 raise QueryFailed(errors.models_timeout(self._models_timeout)) from error
 
 
-def _failed(exchange: Exchange) -> QueryFailed:
-    """What a response says that is no event stream. After a 502 or 503 a retry may help."""
+def _failed(exchange: Exchange, seconds: float) -> QueryFailed:
+    """What a response that is no event stream says in ``seconds``. After a 502 or 503 a retry may help."""
     body = b""
     with contextlib.suppress(QueryFailed):  # then what has come must do
-        for piece in exchange.pieces(_ERROR_BODY_LIMIT, _ERROR_BODY_SECONDS):
+        for piece in exchange.pieces(_ERROR_BODY_LIMIT, seconds):
             body += piece
     retryable = exchange.status in (502, 503) and "retry-after" not in exchange.headers
     error = faults.from_response(exchange.status, exchange.headers, body)
