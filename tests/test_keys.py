@@ -62,7 +62,10 @@ def team(tmp_path: Path, upstream: ScriptedUpstream, start_gateway: Callable[...
 
 @pytest.mark.parametrize(
     ("header", "form"),
-    [("Authorization", "Bearer {}"), ("authorization", "bearer {}"), ("x-api-key", "{}"), ("api-key", "{}")],
+    [
+        *(("Authorization", "Bearer {}"), ("authorization", "bearer {}"), ("Authorization", "{}")),
+        *(("x-api-key", "{}"), ("api-key", "{}"), ("x-goog-api-key", "{}")),
+    ],
 )
 def test_a_key_of_the_gateway_asks_with_the_key_of_the_server(team: Team, header: str, form: str) -> None:
     response = team.ask(ALICE, header, form)

@@ -115,9 +115,9 @@ def test_who_must_say_who_he_is_is_told(document: dict[str, Any]) -> None:
             assert schemes == {"basic", "metricsToken"}
         else:
             asks_a_bot = path.endswith(("/completions", "/responses")) or "/messages" in path
-            assert schemes == ({"bearer", "xApiKey", "apiKey"} if asks_a_bot else set())
+            assert schemes == ({"bearer", "xApiKey", "apiKey", "xGoogApiKey"} if asks_a_bot else set())
         assert ("401" in operation["responses"]) == bool(schemes)
-    assert {"bearer", "xApiKey", "apiKey", "basic", "metricsToken"} == set(
+    assert {"bearer", "xApiKey", "apiKey", "xGoogApiKey", "basic", "metricsToken"} == set(
         document["components"]["securitySchemes"]
     )
 

@@ -10,6 +10,7 @@ from app.errors import invalid_api_key
 from app.keys.file import KeyFile
 
 _POE_HINT = "Send your Poe API key (https://poe.com/api_key) as 'Authorization: Bearer KEY'."
+_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 _OWN_HINT = "Send a key of this gateway, which you get from its operator, as 'Authorization: Bearer KEY'."
 
 
@@ -42,14 +43,15 @@ class Access:
 
 
 def _api_key(request: Request, hint: str) -> str:
-    """The key in ``Authorization: Bearer``, ``x-api-key`` or ``api-key``."""
+    """The key in ``Authorization: Bearer``, in one of ``_HEADERS``, or alone in ``Authorization``."""
     scheme, _, credentials = request.headers.get("Authorization", "").strip().partition(" ")
-    if scheme.lower() == "bearer" and credentials.strip():
-        key = credentials.strip()
-    else:
-        key = (request.headers.get("x-api-key") or request.headers.get("api-key") or "").strip()
-        if not key and scheme and scheme.lower() != "bearer":
-            raise invalid_api_key(f"The Authorization header does not use the scheme Bearer. {hint}")
+    is_bearer = scheme.lower() == "bearer"
+    key = credentials.strip() if is_bearer else ""
+    key = key or next(filter(None, (request.headers.get(name, "").strip() for name in _HEADERS)), "")
+    if not (key or is_bearer or credentials):
+        key = scheme
+    if not (key or is_bearer) and scheme:
+        raise invalid_api_key(f"The Authorization header does not use the scheme Bearer. {hint}")
     if not key:
         raise invalid_api_key(f"There is no API key in the request. {hint}")
     if not (key.isascii() and key.isprintable()) or " " in key:

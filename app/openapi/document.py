@@ -24,17 +24,23 @@ Every error has the same body, except for clients of Anthropic's API: those that
 `anthropic-version`. Invalid HTTP is refused by the server itself, in the same form: 400,
 403, 414, 417, 431 or 501. A method that a path does not have is a 405 with `Allow`, an unknown path a
 404. Every GET may be a HEAD. Fields of a request that are not named here are parameters of the
-bot.
+bot. Numbers and booleans may be given as text.
 """
 _STREAM = "Server-sent events. {} Lines that begin with a colon are heartbeats."
 _SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A Poe API key (https://poe.com/api_key), or a gateway key.",
+        "description": "A Poe API key (https://poe.com/api_key), or a gateway key. `Bearer` may be missing.",
     },
     "xApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "api-key", "description": "The same key."},
+    "xGoogApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-goog-api-key",
+        "description": "The same key.",
+    },
     "basic": {
         "type": "http",
         "scheme": "basic",
@@ -177,7 +183,7 @@ def _public(schema: Any) -> Any:
 def _usual(schema: Any) -> Any:
     """``schema`` as makers of clients know it: of one value a ``const``, with ``items`` for each array.
 
-    A union of ``x-any-type`` takes objects of other types, too, and of none.
+    A union of ``x-any-type`` takes objects of other types, too, and of none; what is ``x-as-text``, text.
     """
     if isinstance(schema, list):
         return [_usual(each) for each in schema]
@@ -192,4 +198,16 @@ def _usual(schema: Any) -> Any:
         other = {"type": "string", "not": {"enum": list(usual.pop("discriminator")["mapping"])}}
         usual["anyOf"].append({"type": "object", "required": ["type"], "properties": {"type": other}})
         usual["anyOf"].append({"type": "object", "properties": {"type": {"type": "null"}}})
+    if usual.pop("x-as-text", False):
+        bits: list[dict[str, Any]] = (
+            [{"type": "integer", "enum": [0, 1]}] if usual["type"] == "boolean" else []
+        )
+        return {"anyOf": [usual, *bits, {"type": "string"}]}
+    if "anyOf" in usual:
+        usual["anyOf"] = [each for one in usual["anyOf"] for each in _alternatives_in(one)]
     return usual
+
+
+def _alternatives_in(schema: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """Those of a union alone; else ``schema`` itself."""
+    return schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]

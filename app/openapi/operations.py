@@ -55,7 +55,7 @@ def _path(name: str, description: str, example: str) -> dict[str, Any]:
     }
 
 
-KEYS = ("bearer", "xApiKey", "apiKey")
+KEYS = ("bearer", "xApiKey", "apiKey", "xGoogApiKey")
 PANEL = ("basic",)
 METRICS = ("basic", "metricsToken")
 _COMPLETION_ERRORS = (401, 402, 403, 404, 408, 413, 415, 429, 502, 504)
