@@ -21,8 +21,20 @@ def convert(fields: Any, form: type[T], path: str = "") -> T:
 
     Raises ``ApiError`` (400) whose ``param`` is the wrong field's path.
     """
+    return _convert(fields, form, path, strict=True)
+
+
+def convert_leniently(fields: Any, form: type[T], path: str = "") -> T:
+    """The same, but text may stand for a number, a boolean or null, 100.0 for 100, and 0 or 1 for a boolean.
+
+    Other services take them so, and programs send them so that keep their settings as text.
+    """
+    return _convert(fields, form, path, strict=False)
+
+
+def _convert(fields: Any, form: type[T], path: str, *, strict: bool) -> T:
     try:
-        return msgspec.convert(fields, form)
+        return msgspec.convert(fields, form, strict=strict)
     except msgspec.ValidationError as error:
         raise _explained(str(error), path) from None
 

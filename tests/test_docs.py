@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from app.dialects import chat, message_blocks, messages, responses, responses_input, responses_tools
+from app.dialects import (
+    chat,
+    chat_messages,
+    message_blocks,
+    messages,
+    responses,
+    responses_input,
+    responses_tools,
+)
 from app.errors import ApiError
 from app.models import config, names
 from app.settings import Settings
@@ -127,8 +135,8 @@ def test_every_field_and_block_of_a_message_stands_in_its_page() -> None:
 
 def test_every_role_and_part_type_stands_in_the_api_page() -> None:
     text = page("docs/api.md")
-    part_types = {part.__struct_config__.tag for part in chat._Part.__args__}
-    assert {name for name in {*chat._ROLES, *part_types} if f"`{name}`" not in text} == set()
+    part_types = {part.__struct_config__.tag for part in chat_messages._Part.__args__}
+    assert {name for name in {*chat_messages._ROLES, *part_types} if f"`{name}`" not in text} == set()
 
 
 def test_every_error_code_stands_in_the_table_of_errors() -> None:

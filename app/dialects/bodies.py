@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
@@ -10,25 +11,33 @@ from msgspec import Meta
 
 from app.dialects import counting
 from app.errors import invalid_request
-from app.fields import convert
+from app.fields import convert_leniently as convert
 
 __all__ = [
     "ANY_TYPE",
+    "AS_TEXT",
     "BotName",
+    "Flag",
+    "Number",
     "Positive",
     "Stops",
+    "Whole",
     "check_name",
     "convert",
     "decode_object",
     "stops",
     "with_known_types",
-    "with_whole_numbers",
 ]
 
 _STOP_LIMIT = 64  # OpenAI allows 4; each costs a look at all of the answer
 
-# What requests of all dialects have.
-Positive = Annotated[int, Meta(ge=1)]
+# What requests of all dialects have. ``convert`` takes text for these, too, which the API's description says.
+AS_TEXT = Meta(extra_json_schema={"x-as-text": True})
+Flag = Annotated[bool, AS_TEXT]
+Whole = Annotated[int, AS_TEXT]
+Positive = Annotated[Whole, Meta(ge=1)]
+# Neither nan nor inf, which text can say, and JSON cannot.
+Number = Annotated[float, AS_TEXT, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 # Checked in words of our own; the schemas are for those who read the API's description.
 BotName = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
 Stops = Annotated[list[str], Meta(extra_json_schema={"maxItems": _STOP_LIMIT})]
@@ -77,14 +86,6 @@ def _is_deeper(content: dict[str, Any], limit: int) -> bool:
         if not level:
             return False
     return True
-
-
-def with_whole_numbers(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """``fields`` with 100 for 100.0 where a whole number is meant: to JSON they are the same."""
-    given = ((name, fields.get(name)) for name in names)
-    return fields | {
-        name: int(value) for name, value in given if isinstance(value, float) and value.is_integer()
-    }
 
 
 def check_name(model: str) -> None:

@@ -7,12 +7,12 @@ in docs/api.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, assert_never
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from app.conversation import AttachmentPart, Conversation, Message, ResponseFormat, Role, TextPart, ToolCall
-from app.dialects import bodies, chat_forms, chat_tools, parameters, schemas
+from app.conversation import Conversation, ResponseFormat
+from app.dialects import bodies, chat_forms, chat_messages, chat_tools, parameters, schemas
 from app.dialects.chat_answer import ChatCompletion, ChatStream
 from app.dialects.form import Head
 from app.dialects.offers import Offer
@@ -21,60 +21,8 @@ from app.errors import invalid_request
 # The request, as far as its types are checked.
 
 
-class _TextPart(Struct, tag_field="type", tag="text"):
-    text: str
-
-
-class _ImageUrl(Struct):
-    url: str
-
-
-class _ImagePart(Struct, tag_field="type", tag="image_url"):
-    image_url: _ImageUrl | str
-
-
-class _File(Struct):
-    file_data: str | None = None
-    file_url: str | None = None
-    file_id: str | None = None
-    filename: str | None = None
-
-
-class _FilePart(Struct, tag_field="type", tag="file"):
-    file: _File
-
-
-class _Audio(Struct):
-    data: str
-    format: str | None = None
-
-
-class _AudioPart(Struct, tag_field="type", tag="input_audio"):
-    input_audio: _Audio
-
-
-class _VideoPart(Struct, tag_field="type", tag="video_url"):
-    video_url: _ImageUrl | str
-
-
-class _RefusalPart(Struct, tag_field="type", tag="refusal"):
-    refusal: str
-
-
-_Part = _TextPart | _ImagePart | _FilePart | _AudioPart | _VideoPart | _RefusalPart
-
-
-class _Message(Struct):
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[_Part] | None = None
-    name: str | None = None
-    tool_calls: list[chat_tools.Call] | None = None
-    tool_call_id: str | None = None
-    function_call: chat_tools.CalledFunction | None = None
-
-
 class _StreamOptions(Struct):
-    include_usage: bool | None = None
+    include_usage: bodies.Flag | None = None
 
 
 class _TextFormat(Struct, tag_field="type", tag="text"):
@@ -82,11 +30,11 @@ class _TextFormat(Struct, tag_field="type", tag="text"):
 
 
 class _ObjectFormat(Struct, tag_field="type", tag="json_object"):
-    schema: dict[str, Any] | bool | None = None  # not OpenAI's; llama.cpp, Together and Fireworks have it
+    schema: schemas.Given | None = None  # not OpenAI's; llama.cpp, Together and Fireworks have it
 
 
 class _NamedSchema(Struct):
-    schema: dict[str, Any] | bool
+    schema: schemas.Given
     description: str | None = None
 
 
@@ -95,8 +43,8 @@ class _SchemaFormat(Struct, tag_field="type", tag="json_schema"):
 
 
 # Checked in words of our own; the schemas are for those who read the API's description.
-_Messages = Annotated[list[_Message], Meta(extra_json_schema={"minItems": 1})]
-_One = Annotated[int, Meta(extra_json_schema={"const": 1})]
+_Messages = Annotated[list[chat_messages.ChatMessage], Meta(extra_json_schema={"minItems": 1})]
+_One = Annotated[bodies.Whole, Meta(extra_json_schema={"const": 1})]
 _AnyTool = Annotated[
     dict[str, Any],
     Meta(
@@ -118,33 +66,22 @@ class Request(Struct):
 
     model: bodies.BotName
     messages: _Messages
-    stream: bool | None = None
+    stream: bodies.Flag | None = None
     stream_options: _StreamOptions | None = None
-    temperature: float | None = None
+    temperature: bodies.Number | None = None
     stop: str | bodies.Stops | None = None
     max_tokens: bodies.Positive | None = None
     max_completion_tokens: bodies.Positive | None = None
     n: _One | None = None
-    logit_bias: dict[str, float] | None = None
+    logit_bias: dict[str, bodies.Number] | None = None
     tools: list[_AnyTool] | None = None
     tool_choice: str | dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: bodies.Flag | None = None
     functions: list[chat_tools.Function] | None = None
     function_call: str | dict[str, Any] | None = None
     response_format: _TextFormat | _ObjectFormat | _SchemaFormat | None = None
     extra_body: dict[str, Any] | None = None
 
-
-_WHOLE_NUMBERS = ("n", "max_tokens", "max_completion_tokens")
-
-_ROLES = {
-    "system": Role.SYSTEM,
-    "developer": Role.SYSTEM,
-    "user": Role.USER,
-    "assistant": Role.ASSISTANT,
-    "tool": Role.TOOL,
-    "function": Role.TOOL,
-}
 
 # Fields that OpenAI defines and that mean nothing to a Poe bot, or are read above. All others are
 # the bot's parameters.
@@ -193,8 +130,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     Unknown fields and nulls are fine; a wrong type, a part of an unknown type or an empty list of
     messages is an ``ApiError`` (400) whose ``param`` is the path of the field.
     """
-    fields = bodies.with_whole_numbers(bodies.decode_object(body, give_turn), _WHOLE_NUMBERS)
-    fields = chat_forms.usual(fields, give_turn)
+    fields = chat_forms.usual(bodies.decode_object(body, give_turn), give_turn)
     request = bodies.convert(fields, Request)
     give_turn()
     bodies.check_name(request.model)
@@ -207,7 +143,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     offer = _offer(request, as_functions=as_functions)
     conversation = Conversation(
         model=request.model,
-        messages=[_message(message, index, give_turn) for index, message in enumerate(request.messages)],
+        messages=chat_messages.messages(request.messages, give_turn),
         temperature=request.temperature,
         stop=bodies.stops(stop, "stop"),
         max_tokens=request.max_completion_tokens or request.max_tokens,
@@ -242,52 +178,3 @@ def _response_format(request: Request, give_turn: Callable[[], None]) -> Respons
             return ResponseFormat()
         case _:
             return None
-
-
-def _message(message: _Message, index: int, give_turn: Callable[[], None]) -> Message:
-    give_turn()
-    content = message.content
-    if content is None:
-        parts: list[TextPart | AttachmentPart] = []
-    elif isinstance(content, str):
-        parts = [TextPart(content)]
-    else:
-        path = f"messages[{index}].content"
-        parts = [_part(part, f"{path}[{number}]") for number, part in enumerate(content)]
-    match role := _ROLES[message.role]:
-        case Role.ASSISTANT:
-            return Message(role, parts, _calls(message, f"messages[{index}]"))
-        case Role.TOOL:
-            return Message(role, parts, tool_call_id=message.tool_call_id, name=message.name)
-        case _:
-            return Message(role, parts)
-
-
-def _calls(message: _Message, path: str) -> list[ToolCall]:
-    given = enumerate(message.tool_calls or ())
-    calls = [chat_tools.call(call, f"{path}.tool_calls[{number}]") for number, call in given]
-    if message.function_call is not None and not calls:
-        calls.append(chat_tools.function_call(message.function_call))
-    return calls
-
-
-def _part(part: _Part, path: str) -> TextPart | AttachmentPart:
-    match part:
-        case _TextPart(text) | _RefusalPart(text):
-            return TextPart(text)
-        case _ImagePart(image):
-            return AttachmentPart("image", image if isinstance(image, str) else image.url, path)
-        case _VideoPart(video):
-            return AttachmentPart("video", video if isinstance(video, str) else video.url, path)
-        case _AudioPart(audio):
-            return AttachmentPart("audio", audio.data, path, format=audio.format)
-        case _FilePart(file):
-            source = file.file_data or file.file_url
-            if source is None:
-                raise invalid_request(
-                    f"{path}.file has neither file_data nor file_url (a file_id cannot be used).",
-                    f"{path}.file",
-                )
-            return AttachmentPart("file", source, path, file.filename)
-        case _:
-            assert_never(part)

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from app.dialects import results
+
 _MODES = {"any": "required", "auto": "auto", "none": "none", "required": "required"}
-_NO_LIMIT = -1  # of tokens, as LM Studio's and llama.cpp's clients say it
+_NO_LIMIT = (-1, "-1")  # of tokens, as LM Studio's and llama.cpp's clients say it
+_TOOLS = ("tool", "function")  # roles of messages that are results
 
 
 def usual(fields: dict[str, Any], give_turn: Callable[[], None]) -> dict[str, Any]:
@@ -17,7 +20,7 @@ def usual(fields: dict[str, Any], give_turn: Callable[[], None]) -> dict[str, An
     changed = {
         name: value
         for name, value in fields.items()
-        if not (name in ("max_tokens", "max_completion_tokens") and value == _NO_LIMIT)
+        if not (name in ("max_tokens", "max_completion_tokens") and value in _NO_LIMIT)
     }
     for name, write in (("tools", _tool), ("messages", _message)):
         if isinstance(given := fields.get(name), list):
@@ -60,7 +63,16 @@ def _format(given: dict[str, Any]) -> dict[str, Any]:
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:
     content = message.get("content")
-    return {**message, "content": [_part(each) for each in content]} if isinstance(content, list) else message
+    if content is None or isinstance(content, str):
+        return message
+    return {
+        **message,
+        "content": _parts(results.usual(content) if message.get("role") in _TOOLS else content),
+    }
+
+
+def _parts(content: Any) -> Any:
+    return [_part(each) for each in content] if isinstance(content, list) else content
 
 
 def _part(part: Any) -> Any:
@@ -79,6 +91,8 @@ def _part(part: Any) -> Any:
             return {"type": "file", "file": part}
         case "image" | "document":
             return _anthropics(part)
+        case "tool_result":
+            return {**part, "content": _parts(results.usual(part.get("content")))}
         case "thinking" | "redacted_thinking" | "reasoning":
             return _text("")
         case _:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from msgspec import Meta, Struct
 
 from app.conversation import AttachmentPart, TextPart
-from app.dialects import bodies
+from app.dialects import bodies, results
 from app.errors import ApiError, invalid_request
 
 _Part: TypeAlias = TextPart | AttachmentPart
@@ -61,7 +61,7 @@ class Call(Struct):
 class _Result(Struct):
     tool_use_id: str
     content: str | list[dict[str, Any]] | None = None
-    is_error: bool | None = None
+    is_error: bodies.Flag | None = None
 
 
 class Result(Struct, frozen=True):
@@ -103,8 +103,8 @@ def call(block: Block, path: str) -> Call:
 
 def result(block: Block, path: str) -> Result:
     """A block of the type ``tool_result``. Raises ``ApiError`` (400)."""
-    given = bodies.convert(block, _Result, path)
-    found: list[_Part] = [TextPart("The tool failed:")] if given.is_error else []
+    given = bodies.convert({**block, "content": results.usual(block.get("content"))}, _Result, path)
+    found: list[_Part] = [TextPart(results.FAILED)] if given.is_error else []
     if isinstance(given.content, str):
         found.append(TextPart(given.content))
     else:

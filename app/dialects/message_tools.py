@@ -16,7 +16,7 @@ class _Tool(Struct):
     name: str
     description: str | None = None
     input_schema: dict[str, Any] | None = None
-    defer_loading: bool | None = None
+    defer_loading: bodies.Flag | None = None
 
 
 class MessageToolChoice(Struct):
@@ -24,7 +24,7 @@ class MessageToolChoice(Struct):
 
     type: str
     name: str | None = None
-    disable_parallel_tool_use: bool | None = None
+    disable_parallel_tool_use: bodies.Flag | None = None
 
 
 AnyTool: TypeAlias = Annotated[
@@ -38,7 +38,7 @@ AnyTool: TypeAlias = Annotated[
                     "name": {"type": "string", "minLength": 1, "maxLength": 256},
                     "description": {"type": ["string", "null"]},
                     "input_schema": {"type": ["object", "null"]},
-                    "defer_loading": {"type": ["boolean", "null"]},
+                    "defer_loading": {"type": ["boolean", "integer", "string", "null"]},
                 },
                 "required": ["name"],
             },

@@ -51,8 +51,8 @@ class CreateMessage(Struct):
     messages: _Messages
     max_tokens: bodies.Positive | None = None
     system: str | list[Block] | None = None
-    stream: bool | None = None
-    temperature: float | None = None
+    stream: bodies.Flag | None = None
+    temperature: bodies.Number | None = None
     stop_sequences: bodies.Stops | None = None
     tools: list[message_tools.AnyTool] | None = None
     tool_choice: message_tools.MessageToolChoice | None = None
@@ -94,7 +94,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     of an unknown type or an empty list of messages is an ``ApiError`` (400) whose ``param`` is the path of
     the field.
     """
-    fields = bodies.with_whole_numbers(bodies.decode_object(body, give_turn), ("max_tokens",))
+    fields = bodies.decode_object(body, give_turn)
     give_turn()
     request = bodies.convert(fields, CreateMessage)
     give_turn()

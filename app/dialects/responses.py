@@ -36,7 +36,7 @@ class _FittingObject(Struct, tag_field="type", tag="json_schema"):
     schema: dict[str, Any]
     name: str = "answer"
     description: str | None = None
-    strict: bool | None = None
+    strict: bodies.Flag | None = None
 
 
 class _TextConfig(Struct, omit_defaults=True):
@@ -45,7 +45,7 @@ class _TextConfig(Struct, omit_defaults=True):
 
 
 # Checked in words of our own; the schemas are for those who read the API's description.
-_NotInBackground = Annotated[bool, Meta(extra_json_schema={"const": False})]
+_NotInBackground = Annotated[bodies.Flag, Meta(extra_json_schema={"const": False})]
 _Absent = Annotated[Any, Meta(extra_json_schema={"enum": [None, False, ""]})]
 
 
@@ -55,14 +55,14 @@ class CreateResponse(Struct):
     model: bodies.BotName
     input: responses_input.Input
     instructions: str | None = None
-    stream: bool | None = None
-    temperature: float | None = None
-    top_p: float | None = None
+    stream: bodies.Flag | None = None
+    temperature: bodies.Number | None = None
+    top_p: bodies.Number | None = None
     max_output_tokens: bodies.Positive | None = None
-    max_tool_calls: int | None = None
+    max_tool_calls: bodies.Whole | None = None
     tools: responses_tools.Tools | None = None
     tool_choice: str | dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: bodies.Flag | None = None
     text: _TextConfig | None = None
     metadata: dict[str, str] | None = None
     prompt_cache_key: str | None = None
@@ -74,8 +74,6 @@ class CreateResponse(Struct):
     prompt: _Absent = None
     extra_body: dict[str, Any] | None = None
 
-
-_WHOLE_NUMBERS = ("max_output_tokens", "max_tool_calls")
 
 # Fields that OpenAI defines and that mean nothing to a Poe bot, or are read above. All others are
 # the bot's parameters, unless they hold more than a value: clients add such for OpenAI alone.
@@ -127,7 +125,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     input, or what would have to be stored here is an ``ApiError`` (400) whose ``param`` is the path of the
     field.
     """
-    fields = bodies.with_whole_numbers(bodies.decode_object(body, give_turn), _WHOLE_NUMBERS)
+    fields = bodies.decode_object(body, give_turn)
     known = {"input": responses_input.known, "tools": responses_tools.known}
     fields |= {name: read(fields[name]) for name, read in known.items() if name in fields}
     give_turn()

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app.conversation import AttachmentPart, Message, Role, TextPart, ToolCall
-from app.dialects import bodies
+from app.dialects import bodies, results
 from app.dialects.responses_tools import CUSTOM_INPUT, full_name
 from app.errors import invalid_request
 
@@ -61,6 +61,7 @@ class _InputAudio(Struct, tag_field="type", tag="input_audio"):
 
 Part = _InputText | _EarlierText | _PlainText | _Refused | _InputImage | _InputFile | _InputAudio
 Parts = str | list[Part] | None
+_Output = Annotated[Parts, results.ANY_JSON]
 
 # The items.
 
@@ -81,7 +82,7 @@ class _FunctionCall(Struct, tag_field="type", tag="function_call"):
 
 class _FunctionCallOutput(Struct, tag_field="type", tag="function_call_output"):
     call_id: str
-    output: Parts = None
+    output: _Output = None
 
 
 class _CustomToolCall(Struct, tag_field="type", tag="custom_tool_call"):
@@ -93,7 +94,7 @@ class _CustomToolCall(Struct, tag_field="type", tag="custom_tool_call"):
 
 class _CustomToolCallOutput(Struct, tag_field="type", tag="custom_tool_call_output"):
     call_id: str
-    output: Parts = None
+    output: _Output = None
 
 
 class _ItemReference(Struct, tag_field="type", tag="item_reference"):
@@ -121,6 +122,7 @@ Input = Annotated[
         extra_json_schema={"minItems": 1},
     ),
 ]
+_OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _TYPES = frozenset(each.__struct_config__.tag for each in Item.__args__)
 
 _ROLES = {
@@ -133,7 +135,14 @@ _ROLES = {
 
 def known(items: Any) -> Any:
     """The items as they were decoded, each with a type that is known here. What is no list stays as it is."""
-    return bodies.with_known_types(items, _TYPES, _type_of, "reasoning")
+    typed = bodies.with_known_types(items, _TYPES, _type_of, "reasoning")
+    return [_usual(each) for each in typed] if isinstance(typed, list) else typed
+
+
+def _usual(item: Any) -> Any:
+    if not isinstance(item, dict) or item.get("type") not in _OUTPUTS:
+        return item
+    return {**item, "output": results.usual(item.get("output"))}
 
 
 def _type_of(item: dict[str, Any]) -> str:

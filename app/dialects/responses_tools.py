@@ -26,7 +26,7 @@ class FlatFunction(Struct, tag_field="type", tag="function"):
     name: str
     description: str | None = None
     parameters: dict[str, Any] | None = None
-    strict: bool | None = None
+    strict: bodies.Flag | None = None
 
 
 class _FreeText(Struct, tag_field="type", tag="text"):

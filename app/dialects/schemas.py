@@ -14,19 +14,23 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from referencing.exceptions import Unresolvable
 
-from app.dialects import bodies
 from app.errors import ApiError, invalid_request
+from app.fields import convert
 from app.structured import patterns
-from app.structured.documents import DIALECTS, LATEST, Document, Schema, document
+from app.structured.documents import DIALECTS, LATEST, Document, document
 
 _BYTES_LIMIT = 512 * 1024
 _SCHEMAS_LIMIT = 10_000
 _PATTERNS_LIMIT = 50_000  # characters, all together
 _PATH_LIMIT = 300
+_NO_SCHEMA = "a schema is an object or a boolean"
 
 _Type = Literal["array", "boolean", "integer", "null", "number", "object", "string"]
 _Count = Annotated[float, Meta(ge=0, multiple_of=1)]
 _Schemas = Annotated[list[Any], Meta(min_length=1)]
+
+# As it is in a request, before it is checked.
+Given = Annotated[Any, Meta(extra_json_schema={"type": ["object", "boolean"]})]
 
 
 class _Keywords(Struct):
@@ -83,13 +87,15 @@ _UNEVALUATED = frozenset({"unevaluatedItems", "unevaluatedProperties"})
 _NOT_WITH_UNEVALUATED = frozenset({"$dynamicRef", "$recursiveRef", "dependentSchemas", "patternProperties"})
 
 
-def check(schema: Schema, path: str, give_turn: Callable[[], None]) -> None:
+def check(schema: Given, path: str, give_turn: Callable[[], None]) -> None:
     """See whether ``schema``, which stands at ``path`` of a request, can be used.
 
     Raises ``ApiError`` (400) whose ``param`` is the path of what is wrong.
     """
     if isinstance(schema, bool):
         return
+    if not isinstance(schema, dict):
+        raise _refused(path, _NO_SCHEMA)
     if len(msgspec.json.encode(schema)) > _BYTES_LIMIT:
         raise _refused(path, f"the schema is larger than {_BYTES_LIMIT // 1024} KiB")
     try:
@@ -121,7 +127,7 @@ class _Check:
             if isinstance(each, bool):
                 continue
             if not isinstance(each, dict):
-                raise _refused(place, "a schema is an object or a boolean")
+                raise _refused(place, _NO_SCHEMA)
             if id(each) in self._seen:
                 continue
             self._seen.add(id(each))
@@ -157,7 +163,7 @@ class _Check:
             raise _refused(path, "a reference leads only back to itself") from None
 
     def _look_at_keywords(self, schema: Mapping[str, Any], path: str) -> None:
-        bodies.convert(dict(schema), _Keywords, path[:_PATH_LIMIT])
+        convert(dict(schema), _Keywords, path[:_PATH_LIMIT])
         if "$schema" in schema:
             raise _refused(f"{path}.$schema", "it is allowed in the outermost schema only")
         self._used |= schema.keys() & (_UNEVALUATED | _NOT_WITH_UNEVALUATED)

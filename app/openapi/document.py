@@ -183,7 +183,8 @@ def _public(schema: Any) -> Any:
 def _usual(schema: Any) -> Any:
     """``schema`` as makers of clients know it: of one value a ``const``, with ``items`` for each array.
 
-    A union of ``x-any-type`` takes objects of other types, too, and of none; what is ``x-as-text``, text.
+    A union of ``x-any-type`` takes objects of other types, too, and of none, one of ``x-any-json`` all there
+    is; what is ``x-as-text``, text.
     """
     if isinstance(schema, list):
         return [_usual(each) for each in schema]
@@ -198,6 +199,8 @@ def _usual(schema: Any) -> Any:
         other = {"type": "string", "not": {"enum": list(usual.pop("discriminator")["mapping"])}}
         usual["anyOf"].append({"type": "object", "required": ["type"], "properties": {"type": other}})
         usual["anyOf"].append({"type": "object", "properties": {"type": {"type": "null"}}})
+    if usual.pop("x-any-json", False):
+        usual["anyOf"].append({})
     if usual.pop("x-as-text", False):
         bits: list[dict[str, Any]] = (
             [{"type": "integer", "enum": [0, 1]}] if usual["type"] == "boolean" else []

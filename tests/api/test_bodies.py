@@ -203,7 +203,7 @@ WRONG = {
     '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "stop": 7}': "stop",
     '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "stop": ["a", 7]}': "stop[1]",
     '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "stream": "yes"}': "stream",
-    '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "max_tokens": "5"}': "max_tokens",
+    '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "max_tokens": "x"}': "max_tokens",
     '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "n": 2}': "n",
     '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "temperature": NaN}': None,
     '{"model": "BOT", "messages": [{"role": "user", "content": "x"}], "logit_bias": [1]}': "logit_bias",

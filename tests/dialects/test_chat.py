@@ -177,7 +177,7 @@ def test_whole_numbers_are_read(fields: dict[str, Any], limit: int | None):
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": -2}, "max_tokens"),
         ({"max_tokens": 1.5}, "max_tokens"),
-        ({"max_completion_tokens": "5"}, "max_completion_tokens"),
+        ({"max_completion_tokens": "five"}, "max_completion_tokens"),
         ({"logit_bias": {"5": "x"}}, "logit_bias[...]"),
         ({"extra_body": []}, "extra_body"),
         ({"extra_body": {"extra_body": [1]}}, "extra_body.extra_body"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from app.conversation import AttachmentPart, TextPart, Tool, ToolChoice
-from app.dialects import chat_forms
+from app.conversation import AttachmentPart, Message, Role, TextPart, Tool, ToolCall, ToolChoice
+from app.dialects import chat_forms, messages
 from tests.dialects.test_chat import conversation, refusal
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -128,3 +130,77 @@ def test_the_usual_form_stays_as_it_is() -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": "a"}]}, {"role": "assistant"}, 5]
     usual = {"model": "m", "messages": messages, "tools": [TOOL], "tool_choice": TOOL, "stream": True}
     assert chat_forms.usual(usual, lambda: None) == usual
+
+
+# Calls and their results among the parts, as in Anthropic's API.
+
+USE = {"type": "tool_use", "id": "t1", "name": "f", "input": {"city": "Bergen"}}
+RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": "rain"}
+TEXT = {"type": "text", "text": "a"}
+CALL = ToolCall("t1", "f", '{"city":"Bergen"}')
+
+
+def history(*given: dict[str, Any]) -> Sequence[Message]:
+    return conversation(messages=list(given)).messages
+
+
+def test_calls_and_results_are_told_as_to_the_messages_api() -> None:
+    shown = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
+    talk = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [TEXT, USE, USE | {"id": "t2", "input": {}}]},
+        {
+            "role": "user",
+            "content": [
+                RESULT,
+                {"type": "tool_result", "tool_use_id": "t2", "content": [TEXT, shown], "is_error": True},
+                TEXT,
+                {"type": "tool_result", "tool_use_id": "t3"},
+            ],
+        },
+        {"role": "assistant", "content": [USE]},
+        {"role": "user", "content": [RESULT]},
+    ]
+    body = json.dumps({"model": "bot", "messages": talk, "max_tokens": 9}).encode()
+    expected = messages.decode(body).conversation.messages
+    assert [each.role.value for each in history(*talk)] == [each.role.value for each in expected]
+    for ours, theirs in zip(history(*talk), expected, strict=True):
+        assert [part for part in ours.parts if isinstance(part, TextPart)] == [
+            part for part in theirs.parts if isinstance(part, TextPart)
+        ]
+        assert (list(ours.tool_calls), ours.tool_call_id) == (list(theirs.tool_calls), theirs.tool_call_id)
+    (picture,) = (part for part in history(*talk)[3].parts if isinstance(part, AttachmentPart))
+    assert (picture.source, picture.param) == ("AA==", "messages[2].content[1].content[1]")
+
+
+def test_a_call_that_is_told_of_in_both_forms_is_one() -> None:
+    """As some programs do that translate between the two."""
+    told = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": CALL.arguments}}
+    both = {"role": "assistant", "content": [TEXT, USE, USE | {"id": "t2"}], "tool_calls": [told]}
+    assert list(history(both)[0].tool_calls) == [CALL, ToolCall("t2", "f", CALL.arguments)]
+
+
+@pytest.mark.parametrize("given", [{"city": "Bergen"}, '{"city":"Bergen"}'])
+def test_the_input_of_a_call_may_be_text(given: Any) -> None:
+    (asked,) = history({"role": "assistant", "content": [USE | {"input": given}]})
+    assert list(asked.tool_calls) == [CALL]
+
+
+def test_a_result_may_stand_in_a_message_of_its_tool() -> None:
+    for result in (RESULT, {"type": "tool_result", "content": "rain"}):
+        (told,) = history({"role": "tool", "tool_call_id": "t1", "content": [result]})
+        assert told == Message(Role.TOOL, [TextPart("rain")], tool_call_id="t1")
+
+
+@pytest.mark.parametrize(
+    ("role", "part", "path"),
+    [
+        ("assistant", {"type": "tool_use", "id": "t"}, ".name"),
+        ("assistant", {"type": "tool_use", "id": "t", "name": "f", "input": [1]}, ".input"),
+        ("user", RESULT | {"tool_use_id": 5}, ".tool_use_id"),
+        ("user", RESULT | {"content": [{"type": "hologram"}]}, ".content[0].type"),
+        ("user", RESULT | {"content": [RESULT]}, ".content[0].type"),
+    ],
+)
+def test_what_is_wrong_in_a_call_or_result_is_named(role: str, part: Any, path: str) -> None:
+    assert refusal(messages=[{"role": role, "content": [part]}]).param == f"{PATH}{path}"

@@ -220,7 +220,10 @@ ITEM = {"role": "user", "content": "hi"}
         ),
         ({"input": [{"type": "function_call", "name": "f"}]}, "input[0].call_id"),
         ({"input": [{"type": "function_call", "call_id": "c", "name": 5}]}, "input[0].name"),
-        ({"input": [{"type": "function_call_output", "call_id": "c", "output": {}}]}, "input[0].output"),
+        (
+            {"input": [{"type": "function_call_output", "call_id": "c", "output": ["a"]}]},
+            "input[0].output[0]",
+        ),
         ({"instructions": ["a"]}, "instructions"),
         ({"stream": "yes"}, "stream"),
         ({"temperature": "hot"}, "temperature"),
