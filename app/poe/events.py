@@ -1,4 +1,4 @@
-"""Poe's events: (event, data) pairs in, typed events out.
+"""Poe's events: runs of server-sent events in, typed events out.
 
 The events are those of Poe's bot protocol as ``fastapi_poe`` writes and reads them. What says
 nothing about the answer (``meta``, ``suggested_reply``, ``data``, ``ping``, other indexes, events
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
+
+from app.poe.sse import Run
 
 _OBJECT_LIMIT = 1024 * 1024  # bytes of an event that is no text
 _NUMBER_LENGTH = 16 * 1024  # characters; what is longer is no index
@@ -87,14 +87,13 @@ class EventReader:
         self.seen = 0
         self.broken = 0
 
-    def read(self, pairs: Iterable[tuple[bytes, bytes]]) -> list[Event]:
+    def read(self, runs: Iterable[Run]) -> list[Event]:
         """Decode what ``EventStreamDecoder.feed`` returned, up to the first event that ends the answer.
 
         So ``Done`` and ``Error`` stand at the end, if anywhere.
         """
         events: list[Event] = []
-        for name, alike in groupby(pairs, itemgetter(0)):
-            run = [data for _, data in alike]
+        for name, run in runs:
             if name == b"text" and (texts := _texts(run)):
                 self.seen += len(run)
                 events += texts

@@ -140,8 +140,8 @@ def completed(
     body = ChatCompletion("id", 0, "bot")
     events: list[Event] = []
     written = b""
-    for pairs in chain(map(decoder.feed, parts), map(EventStreamDecoder.finish, [decoder])):
-        batch = reader.read(pairs)
+    for runs in chain(map(decoder.feed, parts), map(EventStreamDecoder.finish, [decoder])):
+        batch = reader.read(runs)
         events += batch
         if not pipeline.finish_reason:
             deltas = pipeline.feed(batch)

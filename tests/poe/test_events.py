@@ -29,7 +29,7 @@ NAMES = (
 
 
 def read(name: str, data: bytes | str) -> list[Event]:
-    return EventReader().read([(name.encode(), data if isinstance(data, bytes) else data.encode())])
+    return EventReader().read([(name.encode(), [data if isinstance(data, bytes) else data.encode()])])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_another_answer_is_left_out(name: str, index: int):
 )
 def test_what_says_nothing_about_the_answer_is_left_out_silently(name: str, data: str):
     reader = EventReader()
-    assert (reader.read([(name.encode(), data.encode())]), reader.broken) == ([], 0)
+    assert (reader.read([(name.encode(), [data.encode()])]), reader.broken) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -135,19 +135,19 @@ def test_what_says_nothing_about_the_answer_is_left_out_silently(name: str, data
 )
 def test_a_broken_event_is_left_out_and_counted(name: str, data: str):
     reader = EventReader()
-    pairs = [(name.encode(), data.encode()), (b"text", b'{"text": "b"}')]
-    assert (reader.read(pairs), reader.broken, reader.seen) == ([Text("b")], 1, 2)
+    runs = [(name.encode(), [data.encode()]), (b"text", [b'{"text": "b"}'])]
+    assert (reader.read(runs), reader.broken, reader.seen) == ([Text("b")], 1, 2)
 
 
 def test_bytes_that_are_no_utf8_become_replacement_characters():
     reader = EventReader()
-    assert reader.read([(b"text", b'{"text": "a\xff\xe4\xbd"}')]) == [Text("a\ufffd\ufffd")]
+    assert reader.read([(b"text", [b'{"text": "a\xff\xe4\xbd"}'])]) == [Text("a\ufffd\ufffd")]
     assert reader.broken == 0
 
 
 def test_events_that_poe_knows_are_counted_as_seen():
     reader = EventReader()
-    reader.read([(b"meta", b"{}"), (b"new", b"{}"), (b"", b"{}"), (b"text", b'{"text": "a"}')])
+    reader.read([(b"meta", [b"{}"]), (b"new", [b"{}"]), (b"", [b"{}"]), (b"text", [b'{"text": "a"}'])])
     assert reader.seen == 2
 
 
@@ -210,8 +210,8 @@ def test_cuts_of_the_bytes_change_nothing(said: list[tuple[str, str]], width: in
     def events(cut: int) -> list[Event]:
         decoder, reader = EventStreamDecoder(), EventReader()
         parts = [stream[start : start + cut] for start in range(0, len(stream), cut)]
-        pairs = [pair for part in parts for pair in decoder.feed(part)] + decoder.finish()
-        return reader.read(pairs)
+        runs = [run for part in parts for run in decoder.feed(part)] + decoder.finish()
+        return reader.read(runs)
 
     assert events(width) == events(len(stream) + 1)
 
@@ -225,7 +225,7 @@ def test_cuts_of_the_bytes_change_nothing(said: list[tuple[str, str]], width: in
     ],
 )
 def test_half_a_surrogate_pair_costs_one_character_not_the_text(data: bytes, expected: str) -> None:
-    assert EventReader().read([(b"text", data)]) == [Text(expected)]
+    assert EventReader().read([(b"text", [data])]) == [Text(expected)]
 
 
 @given(
@@ -265,7 +265,7 @@ def test_a_call_of_many_indexes_is_no_call() -> None:
 def test_only_text_may_be_long(name: str, events: list[Event], broken: int) -> None:
     values = b"[]," * 400_000
     reader = EventReader()
-    assert reader.read([(name.encode(), b'{"url": "https://x/y", "choices": [%b{}]}' % values)]) == events
+    assert reader.read([(name.encode(), [b'{"url": "https://x/y", "choices": [%b{}]}' % values])]) == events
     assert reader.broken == broken
     said = "x" * 2_000_000
     assert read("text", ascii_json(said)) == [Text(said)]

@@ -17,7 +17,8 @@ PLAIN = b'event: text\r\ndata: {"text": "a"}\r\n\r\n'
 
 def decode(parts: Iterable[bytes], **options: int) -> list[tuple[bytes, bytes]]:
     decoder = EventStreamDecoder(**options)
-    return [event for part in parts for event in decoder.feed(part)] + decoder.finish()
+    runs = [run for part in parts for run in decoder.feed(part)] + decoder.finish()
+    return [(name, data) for name, run in runs for data in run]
 
 
 def by_the_standard(stream: bytes) -> list[tuple[bytes, bytes]]:
@@ -140,8 +141,8 @@ def test_any_stream_is_read_by_the_standard_whatever_the_cuts(stream: bytes, pla
 def test_an_event_is_given_as_soon_as_it_is_complete():
     decoder = EventStreamDecoder()
     assert decoder.feed(b"data: a\n") == []
-    assert decoder.feed(b"\ndata: b\r\n\r") == [(b"", b"a"), (b"", b"b")]
-    assert decoder.feed(b"\n" + PLAIN[:-1]) == [(b"text", b'{"text": "a"}')]
+    assert decoder.feed(b"\ndata: b\r\n\r") == [(b"", [b"a", b"b"])]
+    assert decoder.feed(b"\n" + PLAIN[:-1]) == [(b"text", [b'{"text": "a"}'])]
 
 
 @pytest.mark.parametrize(
