@@ -40,6 +40,7 @@ class ResponseParser:
         self.failure: WireError | None = None
         self._barren = 0  # bytes since the last of the body
         self._body: list[bytes] = []
+        self.on_body = self._body.append  # which llhttp calls for each chunk
         self._inflate: Any = None
         self._parser: Any = httptools.HttpResponseParser(self)
 
@@ -101,9 +102,6 @@ class ResponseParser:
         coding = self.headers.get("content-encoding", "").lower()
         if self.has_head and coding in COMPRESSIONS:
             self._inflate = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
 
     def on_message_complete(self) -> None:
         if not self.has_head:
