@@ -47,7 +47,7 @@ class Trace:
 
     ``attempts`` and ``prompt_tokens`` are those of the last of its ``rounds``. ``errors``: the codes of
     what Poe failed in, also of what was tried again; ``waits``: how long each query waited for its slot,
-    in seconds.
+    in seconds, if queries need one.
     """
 
     rounds: int = 0
@@ -66,7 +66,7 @@ class Trace:
 class Completions:
     """Runs completions against one Poe. ``has_own_key``: the key is not the client's, who cannot mend it.
 
-    ``waiting``: how many of them wait for RATE_LIMIT_MS.
+    ``slots`` are those of RATE_LIMIT_MS, if there is one; ``waiting``: how many of them wait for theirs.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Completions:
         poe: PoeClient,
         hosting: Hosting,
         tokenizer: Tokenizer,
-        slots: Slots,
+        slots: Slots | None,
         *,
         has_own_key: bool = False,
     ) -> None:
@@ -153,7 +153,10 @@ class Completions:
 
     def _wait_for_slot(self, trace: Trace) -> bool:
         """Wait until a query may start; whether that took time."""
-        slot = self._slots.reserve()
+        slots = self._slots
+        if slots is None:
+            return False
+        slot = slots.reserve()
         trace.waits.append(max(0.0, slot.seconds))
         if slot.seconds <= 0:
             return False
@@ -161,7 +164,7 @@ class Completions:
         try:
             time.sleep(slot.seconds)
         except BaseException:  # the client has left, which kills this wherever it waits
-            self._slots.give_back(slot)
+            slots.give_back(slot)
             raise
         finally:
             self.waiting -= 1

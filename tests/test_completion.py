@@ -9,7 +9,6 @@ from app import errors
 from app.answer.deltas import Failure
 from app.completion import Completions, Trace
 from app.conversation import AttachmentPart, Conversation, HostedPart, Message, Role
-from app.coordination.slots import NoLimit
 from app.poe.exchange import QueryFailed
 
 HOSTED = Conversation(
@@ -46,7 +45,7 @@ def test_what_was_uploaded_is_let_go_before_the_bot_is_asked() -> None:
     hosting: Any = Hosting()
     poe: Any = Poe()
     tokenizer: Any = None
-    completions = Completions(poe, hosting, tokenizer, NoLimit())
+    completions = Completions(poe, hosting, tokenizer, slots=None)
     running = completions.run(conversation_with(text), "bot", "a-key-of-somebody", Trace(), "xml")
     del text
     (batch,) = running

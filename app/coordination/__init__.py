@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.coordination.boards import Board
 from app.coordination.counts import Counts, FileCounts
 from app.coordination.once import FileOnce, Once
-from app.coordination.slots import FileSlots, NoLimit, Slots
+from app.coordination.slots import FileSlots, Slots
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class Coordination:
         self._folder = settings.config_dir
         self._interval = settings.rate_limit_ms / 1000
 
-    def slots(self) -> Slots:
-        """The slots of RATE_LIMIT_MS."""
-        return FileSlots(self._folder / ".next_slot", self._interval) if self._interval else NoLimit()
+    def slots(self) -> Slots | None:
+        """The slots of RATE_LIMIT_MS; ``None`` without a limit."""
+        return FileSlots(self._folder / ".next_slot", self._interval) if self._interval else None
 
     def once(self, name: str) -> Once:
         """Where it is agreed on who does what ``name`` says."""

@@ -48,16 +48,6 @@ class Slots(Protocol):
         ...
 
 
-class NoLimit:
-    """Every moment is a slot."""
-
-    def reserve(self) -> Slot:
-        return Slot(0.0)
-
-    def give_back(self, slot: Slot) -> None:
-        """Nothing to do."""
-
-
 class _Queue:
     """Where the next free slot starts, and which before it were given back.
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.coordination.slots import FileSlots, NoLimit, Slots
+from app.coordination import Coordination
+from app.coordination.slots import FileSlots, Slots
+from app.settings import Settings
 from tests.coordination.places import Place
 
 INTERVAL = 0.25
@@ -114,6 +116,7 @@ def test_the_file_is_the_services_own(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_without_a_limit_every_moment_is_a_slot() -> None:
-    slots = NoLimit()
-    assert [slots.reserve().seconds for _ in range(3)] == [0, 0, 0]
+def test_without_a_limit_there_are_no_slots(tmp_path: Path) -> None:
+    environ = {"ADMIN_PASSWORD": "x", "CONFIG_DIR": str(tmp_path)}
+    assert Coordination(Settings.load(environ | {"RATE_LIMIT_MS": "0"})).slots() is None
+    assert Coordination(Settings.load(environ | {"RATE_LIMIT_MS": "1"})).slots() is not None

@@ -32,9 +32,9 @@ class RedisCoordination(Coordination):
         super().__init__(settings)
         self.link = Link(url, make_semaphore(_CONNECTIONS))
 
-    def slots(self) -> Slots:
+    def slots(self) -> Slots | None:
         local = super().slots()
-        return FallbackSlots(RedisSlots(self.link, self._interval), local) if self._interval else local
+        return FallbackSlots(RedisSlots(self.link, self._interval), local) if local else None
 
     def once(self, name: str) -> Once:
         return FallbackOnce(RedisOnce(self.link, name), super().once(name))
