@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Request
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import Map, MapAdapter
 
 _HOST = "localhost"  # no route depends on it, and no URL is built with it
+_REMEMBERED = 256  # paths: a client can make up any number of them
 
 
 class Gateway(Flask):
     """An application whose routes depend on the path alone, and none of whose functions is a coroutine."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._adapter = lru_cache(_REMEMBERED)(_Adapter)
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:
             return super().create_url_adapter(request)
-        return self.url_map.bind(
-            _HOST,
-            request.root_path,
-            url_scheme=request.scheme,
-            default_method=request.method,
-            path_info=request.path,
-        )
+        return self._adapter(self.url_map, request.root_path, request.scheme, request.path, request.method)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+
+class _Adapter(MapAdapter):
+    """Looks for the rule of one path once, for all requests with one method."""
+
+    def __init__(self, routes: Map, root_path: str, scheme: str, path: str, method: str) -> None:
+        super().__init__(routes, _HOST, root_path, routes.default_subdomain, scheme, path, method)
+        self._found: Any = None
+
+    def match(self, *arguments: Any, **options: Any) -> Any:
+        if arguments or options != {"return_rule": True}:  # as Flask asks for a request
+            return super().match(*arguments, **options)
+        if self._found is None:
+            self._found = super().match(return_rule=True)
+        return self._found
