@@ -43,7 +43,7 @@ def read_body(
     that ends early or is broken, 415 for one that is no JSON or is packed in an unknown way.
     """
     _check_type(request, types)
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if coding not in ("identity", "", *_WBITS):
         message = f"The content coding {coding[:40]!r} is not supported: send gzip, deflate or none."
         raise ApiError(415, message, code="unsupported_content_encoding")

@@ -93,9 +93,9 @@ def _mask(found: re.Match[str]) -> str:
 def _quoted(value: object) -> str:
     if not isinstance(value, str):
         return str(value)
+    if value.isalnum():
+        return value[:_WORD_LENGTH]
     shown = word(value)
-    if shown.isalnum():
-        return shown
     if '"' in shown or "\\" in shown:
         shown = shown.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{shown}"'

@@ -154,7 +154,7 @@ def admit(blueprint: Blueprint, admission: Admission) -> None:
 
 def _begin(metrics: Metrics) -> None:
     current = served()
-    given = current.headers.get("x-request-id", "")
+    given = current.environ.get("HTTP_X_REQUEST_ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     route = current.url_rule.rule if current.url_rule else OTHER
     dialect = current.blueprint or OTHER

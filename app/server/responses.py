@@ -16,8 +16,12 @@ _LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112 section 7.1
 
 
 class ClientResponse(wsgi.Response):
-    """Sends its head together with what follows it; gunicorn's sends it by itself."""
+    """Sends its head together with what follows it; gunicorn's sends it by itself.
 
+    ``closes``: the head says that the connection ends with this answer.
+    """
+
+    closes = True
     _head = b""
     _has_ended = False
 
@@ -28,6 +32,7 @@ class ClientResponse(wsgi.Response):
             is_unasked = client.owes_continue and not leftovers.is_read(body)
             if body.failed or is_unasked or leftovers.is_too_long(body):
                 self.force_close()  # where the next request begins is not known, or too far away
+            self.closes = self.should_close()
             fields = [f"{name}: {value}\r\n" for name, value in self.headers]
             self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")
             self.headers_sent = True
@@ -37,7 +42,7 @@ class ClientResponse(wsgi.Response):
         fields = [
             f"HTTP/1.{0 if self.req.version == (1, 0) else 1} {self.status}\r\n",
             f"Date: {_http_date(int(time.time()))}\r\n",
-            f"Connection: {'close' if self.should_close() else 'keep-alive'}\r\n",
+            f"Connection: {'close' if self.closes else 'keep-alive'}\r\n",
         ]
         return [*fields, "Transfer-Encoding: chunked\r\n"] if self.chunked else fields
 

@@ -219,9 +219,9 @@ class GatewayWorker(GeventWorker):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             return False
-        return not response.should_close()
+        return not response.closes
 
-    def _run_application(self, environ: Any, response: wsgi.Response) -> None:
+    def _run_application(self, environ: Any, response: ClientResponse) -> None:
         application: Any = self.wsgi
         client: Any = response.sock
         client.expect_body(self._settings.body_timeout_seconds)
