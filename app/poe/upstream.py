@@ -29,7 +29,7 @@ class Upstream:
             fields["Proxy-Authorization"] = self._connections.proxy_field
         lines = [f"{method} {self._connections.target_prefix}{path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in fields.items()]
-        if not all(line.isprintable() for line in lines):
+        if not "".join(lines).isprintable():
             raise ValueError("a header field would end early")
         return "\r\n".join([*lines, "\r\n"]).encode("ascii")
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import gevent
 from gevent.pool import Pool
@@ -196,9 +196,8 @@ class GatewayWorker(GeventWorker):
         """Have the application answer; whether the connection may go on."""
         request: Any = req
         sock.owes_continue, request._expected_100_continue = request._expected_100_continue, False
-        response, environ = wsgi.create(
-            req, sock, addr, listener_name, self.cfg, response_class=ClientResponse
-        )
+        created = wsgi.create(req, sock, addr, listener_name, self.cfg, response_class=ClientResponse)
+        response, environ = cast("tuple[ClientResponse, dict[str, Any]]", created)
         environ["wsgi.multithread"] = True
         if not self.alive:
             response.force_close()
