@@ -66,11 +66,15 @@ class Line:
 
     def __init__(self, says: str, fields: Mapping[str, object]) -> None:
         self.says = says
-        self.fields = {name: value for name, value in fields.items() if value is not None}
+        self.fields = fields
 
     def __str__(self) -> str:
-        fields = " ".join(f"{name}={_quoted(value)}" for name, value in self.fields.items())
-        return f"{self.says} {fields}"
+        fields = [
+            f"{name}={_quoted(value) if isinstance(value, str) else value}"
+            for name, value in self.fields.items()
+            if value is not None
+        ]
+        return " ".join([self.says, *fields])
 
 
 def word(text: str) -> str:
@@ -90,12 +94,10 @@ def _mask(found: re.Match[str]) -> str:
     return "***" if has_both else found[0]
 
 
-def _quoted(value: object) -> str:
-    if not isinstance(value, str):
-        return str(value)
-    if value.isalnum():
-        return value[:_WORD_LENGTH]
-    shown = word(value)
+def _quoted(text: str) -> str:
+    if text.isalnum():
+        return text[:_WORD_LENGTH]
+    shown = word(text)
     if '"' in shown or "\\" in shown:
         shown = shown.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{shown}"'
@@ -137,7 +139,7 @@ class JsonFormatter(LineFormatter):
             "message": said.says if isinstance(said, Line) else _printable(record.getMessage()),
         }
         if isinstance(said, Line):
-            content |= {name: _plain(value) for name, value in said.fields.items()}
+            content |= {name: _plain(value) for name, value in said.fields.items() if value is not None}
         if record.exc_info and record.exc_info[1]:
             content["exception"] = fault(record.exc_info[1])
         return msgspec.json.encode(content).decode()
@@ -148,7 +150,14 @@ def _plain(value: object) -> object:
 
 
 class ConsoleHandler(logging.StreamHandler[Any]):
-    """Standard error. Needs no lock: a line is one write, in which no greenlet waits."""
+    """Standard error. Takes no lock: a line is one write, in which no greenlet waits."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        self.emit(record)
+        return True
+
+    def flush(self) -> None:
+        self.stream.flush()
 
     def createLock(self) -> None:  # noqa: N802
         # Python 3.13 enters the lock without looking whether there is one.

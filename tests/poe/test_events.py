@@ -244,7 +244,7 @@ def test_an_index_of_many_values_is_not_even_decoded(name: str) -> None:
     data = b'{"text": "a", "index": [%b[]]}' % (b"[]," * 500_000)
     tracemalloc.start()
     try:
-        assert len(EventReader().read([(name.encode(), data)])) == 1
+        assert len(EventReader().read([(name.encode(), [data])])) == 1
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -255,7 +255,7 @@ def test_a_call_of_many_indexes_is_no_call() -> None:
     call = {"index": [[]] * 500_000, "id": "a", "function": {"name": "f"}}
     reader = EventReader()
     chunk = msgspec.json.encode({"choices": [{"delta": {"tool_calls": [call]}}]})
-    assert (reader.read([(b"json", chunk)]), reader.broken) == ([], 1)
+    assert (reader.read([(b"json", [chunk])]), reader.broken) == ([], 1)
 
 
 @pytest.mark.parametrize(
