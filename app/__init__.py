@@ -51,59 +51,63 @@ _ROOT = Path(__file__).parent.parent
 
 def create_app(settings: Settings) -> Flask:
     """The application with all its parts, for one process."""
-    app = Gateway(__name__, static_folder=None)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
+    app = Gateway(__name__)
     poe = _upstream(settings.poe_base_url, settings)
+    cdn = _upstream(settings.poe_file_upload_url, settings)
     client = PoeClient(settings, poe, time_limit)
     shared = coordination_for(settings, semaphore)
     listing = _listing(client, shared, settings)
     store = Store(settings.config_dir, listing.names, run_in_thread)
     catalog = Catalog(store, listing, is_strict=settings.strict_models)
     catalog.look()  # before workers fork: one that comes late to a broken file knows the last good one
-    cdn = _upstream(settings.poe_file_upload_url, settings)
     counters = Counters()
     hosting = _hosting(Uploads(settings, cdn), shared, counters, settings)
-    completions = Completions(
-        client, hosting, o200k(), shared.slots(), has_own_key=bool(settings.poe_api_key)
-    )
+    has_own_key = bool(settings.poe_api_key)
+    completions = Completions(client, hosting, o200k(), shared.slots(), has_own_key=has_own_key)
     keys = KeyFile(settings.access_keys) if settings.access_keys else None
+    clients = Access(settings.poe_api_key, keys)
     lifecycle = Lifecycle()
     admission = Admission(settings.max_concurrent, settings.max_queue)
     metrics = Metrics(counters.totals, lambda: admission.waiting + completions.waiting)
-    port = settings.metrics_port
-    requests.install(app, metrics, [partial(metrics_api.keep_apart, port)] if port else [])
-    absent.install(app)
-    app.register_blueprint(health.create_blueprint(lifecycle))
-    app.register_blueprint(models.create_blueprint(catalog))
-    clients = Access(settings.poe_api_key, keys)
-    exchanges = Exchanges(completions, clients, catalog, admission, lifecycle, settings)
-    for dialect in (chat, responses, messages):
-        app.register_blueprint(dialect.create_blueprint(exchanges))
     tries = shared.counts("tries", access.TRIES, access.TRIES_SECONDS)
     guard = access.Access(settings.admin_username, settings.admin_password, tries)
+
+    port = settings.metrics_port
+    requests.install(app, metrics, [partial(metrics_api.keep_apart, port)] if port else [])
+    exchanges = Exchanges(completions, clients, catalog, admission, lifecycle, settings)
+    _add_api(app, exchanges, catalog, lifecycle)
     _add_metrics(app, metrics, guard, tries, settings)
     if settings.admin_password:
         meter = Meter(settings.config_dir / "url_cache")
-        sources = state.Sources(settings, time.time(), catalog, listing, store, meter, counters)
-        _add_panel(app, guard, sources)
+        _add_panel(app, guard, state.Sources(settings, time.time(), catalog, listing, store, meter, counters))
     route.install(app)
-    app.wsgi_app = BaseUrls(app.wsgi_app)  # type: ignore[method-assign]
-    if settings.trusted_proxies or settings.script_name:
-        app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
+    _add_middleware(app, settings)
     app.extensions |= {
-        "catalog": catalog,
         "counters": counters,
         "lifecycle": lifecycle,
         "metrics": metrics,
-        "listing": listing,
         "prepares": [each.prepare for each in (catalog, keys) if each],
         "looks": [each.look for each in (catalog, keys, metrics) if each],
         "settings": settings,
-        "store": store,
         "upstreams": [poe, cdn],
     }
     return app
+
+
+def _add_api(app: Flask, exchanges: Exchanges, catalog: Catalog, lifecycle: Lifecycle) -> None:
+    """What clients ask, with or without a key."""
+    absent.install(app)
+    app.register_blueprint(health.create_blueprint(lifecycle))
+    app.register_blueprint(models.create_blueprint(catalog))
+    for dialect in (chat, responses, messages):
+        app.register_blueprint(dialect.create_blueprint(exchanges))
+
+
+def _add_middleware(app: Flask, settings: Settings) -> None:
+    """What looks at a request's path and peer before Flask does, the outermost last."""
+    app.wsgi_app = BaseUrls(app.wsgi_app)  # type: ignore[method-assign]
+    if settings.trusted_proxies or settings.script_name:
+        app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
 
 
 def _upstream(base_url: str, settings: Settings) -> Upstream:

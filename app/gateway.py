@@ -16,8 +16,10 @@ _REMEMBERED = 256  # paths: a client can make up any number of them
 class Gateway(Flask):
     """An application whose routes depend on the path alone, and none of whose functions is a coroutine."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, name: str) -> None:
+        super().__init__(name, static_folder=None)
+        self.url_map.strict_slashes = False
+        self.url_map.merge_slashes = False
         self._adapter = lru_cache(_REMEMBERED)(_Adapter)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
