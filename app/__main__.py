@@ -10,7 +10,8 @@ import os
 import sys
 
 from app import start
-from app.settings import overview
+from app.settings import Settings
+from app.variables import variables
 
 _USAGE = """\
 usage: python -m app
@@ -25,7 +26,7 @@ def main() -> None:
     """Start the service in this process's place, or say how that is done."""
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
-        sys.stdout.write(_USAGE + overview())
+        sys.stdout.write(_USAGE + _overview())
         return
     settings = start.load()
     if arguments:
@@ -33,6 +34,12 @@ def main() -> None:
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     environment = os.environ | {"WEB_CONCURRENCY": str(settings.workers)}
     os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _overview() -> str:
+    """All variables with their defaults, a line each."""
+    each_line = [f"  {each.name:<28}{each.default}".rstrip() for each in variables(Settings).values()]
+    return "\n".join([*each_line, ""])
 
 
 if __name__ == "__main__":

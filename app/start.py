@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from app import stderr
-from app.settings import Settings, SettingsError, log_format
+from app.settings import Settings, log_format
+from app.variables import SettingsError
 
 
 def load() -> Settings:

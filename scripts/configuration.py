@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from app.settings import reference
+from app.settings import Settings
+from app.variables import variables
 
 PAGE = """# Configuration
 
@@ -17,9 +18,19 @@ meaning for the connections to Poe. They are also read once.
 """
 
 
+def table() -> str:
+    """All settings, a row each."""
+    rows = [
+        (f"`{each.name}`", each.default and f"`{each.default}`", each.description, each.kind.allowed)
+        for each in variables(Settings).values()
+    ]
+    head = [("variable", "default", "what it does", "allowed"), ("---",) * 4]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*head, *rows])
+
+
 def page() -> str:
     """The whole page."""
-    return PAGE.format(table=reference())
+    return PAGE.format(table=table())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from app.api.access import _OWN_HINT
 from app.keys import lines as keys
 from app.keys.file import KeyFile
 from app.keys.lines import KeysError
-from app.settings import Settings, SettingsError
+from app.settings import Settings
+from app.variables import SettingsError
 from tests.gateway import KEY, ROOT, WORDS, Gateway, environment, eventually, message_of, replace_workers
 from tests.upstream.scripted import DONE, LIMIT, ScriptedUpstream, answer, respond, text
 

@@ -21,7 +21,8 @@ from app.attachments.counters import Counters
 from app.completion import Completions
 from app.metrics import _UPSTREAM_CODES, Metrics
 from app.poe import faults
-from app.settings import Settings, SettingsError
+from app.settings import Settings
+from app.variables import SettingsError
 from tests.gateway import (
     KEY,
     ROOT,

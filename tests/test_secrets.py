@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from app.keys import lines as keys
-from app.settings import Settings, SettingsError
+from app.settings import Settings
+from app.variables import SettingsError
 from tests.conftest import StartGateway
 from tests.gateway import Gateway, eventually, free_port
 from tests.redis_server import RedisServer
