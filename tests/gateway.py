@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import struct
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 GUNICORN = str(Path(sys.executable).parent / "gunicorn")
 COMMAND = (GUNICORN, "-c", "gunicorn.conf.py", "wsgi:app")
 KEY = "pb-key-nobody-may-read-0123456789"
+_PORTS = range(10_000, 32_768)  # below those that Linux gives to clients
 WORDS = "words-that-no-log-may-hold"  # the prompt where a test does not care
 
 
@@ -35,9 +37,14 @@ def environment(**settings: str | None) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port for a server that starts later.
+
+    Not one that the kernel gives: it may give the same to a client of another test in the meantime.
+    """
+    while True:
+        port = _PORTS[secrets.randbelow(len(_PORTS))]
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Gateway:

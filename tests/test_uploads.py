@@ -491,7 +491,7 @@ def test_others_have_their_turn_while_a_server_takes_all_at_once(
 
     settings = Settings.load({"POE_FILE_UPLOAD_URL": uploads.url})
     sender = Uploads(
-        settings, Upstream(Connections(uploads.url, 1.0, BlockingWaiter, lambda _: nullcontext()))
+        settings, Upstream(Connections(uploads.url, LIMIT, BlockingWaiter, lambda _: nullcontext()))
     )
     sender.send("a.png", "image/png", 50_000, pieces, "key")
     assert uploads.uploads[0].digest == hashlib.sha256(b"".join(sent)).hexdigest()
