@@ -101,7 +101,7 @@ class EventReader:
             for data in run:
                 found = self._decode(name, data)
                 events += found
-                if found and name in _LAST:
+                if found and isinstance(found[-1], (Done, Error)):
                     return events
         return events
 
@@ -196,9 +196,17 @@ def _json(data: bytes) -> list[Event]:
     """What an event in the form of OpenAI's chunks says: ``choices[0].delta``."""
     fields = _object(data)
     choices = fields.get("choices")
-    if not isinstance(choices, list) or not _is_first_answer(fields.get("index")):
+    if not _is_first_answer(fields.get("index")):
         return []
+    if not isinstance(choices, list):
+        return [_told(fields["error"])] if fields.get("error") else []
     return [event for choice in choices for event in _delta(choice)]
+
+
+def _told(error: object) -> Error:
+    """A failure in the form of OpenAI's, in the place of a chunk."""
+    text = error.get("message") if isinstance(error, dict) else error
+    return Error(text if isinstance(text, str) else None)
 
 
 def _delta(choice: object) -> Iterator[Event]:
@@ -262,5 +270,4 @@ _DECODERS: dict[bytes, _Decode] = {
     b"error": _error,
     b"done": _done,
 }
-_LAST = frozenset({b"error", b"done"})
 _SILENT = frozenset({b"meta", b"suggested_reply", b"data", b"ping"})

@@ -16,6 +16,9 @@ from app import errors
 from app.errors import ApiError
 from app.poe.events import Error
 
+_SECONDS_OR_DATE = re.compile(
+    r"[0-9]{1,9}(\.[0-9]{1,9})?|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"
+)
 _TEXT_LIMIT = 20_000  # characters of Poe's words that are looked at
 
 # In this order: the first that matches decides. An entry's patterns are alternatives.
@@ -160,6 +163,6 @@ def _shown(text: str | None) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> str | None:
-    """Poe's ``Retry-After``: seconds or a date (RFC 9110 section 10.2.3), if it can go on a header."""
+    """Poe's ``Retry-After``, if it is what clients can read: seconds or a date (RFC 9110 section 10.2.3)."""
     value = headers.get("retry-after", "").strip()
-    return value if value and len(value) < 64 and value.isascii() and value.isprintable() else None
+    return value if _SECONDS_OR_DATE.fullmatch(value) else None

@@ -1,7 +1,8 @@
 """Server-sent events: bytes in, events out, incrementally, in runs of those that have one name.
 
 Follows the parsing rules of the WHATWG HTML standard (section 9.2.6, "Interpreting an event
-stream"), with one leniency: a last event that lacks its blank line is given at the end.
+stream"), with two leniencies: a last event that lacks its blank line is given at the end, and an event
+that has a name needs no data (so Poe's own client has it: a bot may say no more than "done").
 
 Cost: linear in the bytes, however they are cut.
 """
@@ -107,10 +108,10 @@ class EventStreamDecoder:
         return runs
 
     def _end_event(self, runs: list[Run]) -> None:
-        """Add the event that an empty line has ended, if it has data, to ``runs``."""
+        """Add the event that an empty line has ended, if there was one, to ``runs``."""
         name, data = self._event, self._data
         self._event, self._data, self._size = b"", [], 0
-        if not data:
+        if not data and not name:
             return
         whole = data[0] if len(data) == 1 else b"\n".join(data)
         if runs and runs[-1][0] == name:

@@ -21,6 +21,7 @@ from tests.upstream.scripted import (
     close,
     error,
     event,
+    replace,
     reset,
     respond,
     text,
@@ -193,6 +194,16 @@ FAULTS: dict[str, Fault] = {
             *(text(FINE), event("data", {"metadata": "x"}), event("text", b'{"text": 5}'), DONE),
         ),
         FINE,
+    ),
+    "an event behind its data": Fault(answer(b'data: {"text": "fine"}\nevent: text\n\n', DONE), FINE),
+    "data in many lines": Fault(answer(b'event: text\ndata: {"text":\ndata: "fine"\ndata: }\n\n'), FINE),
+    "ids and times": Fault(answer(b"retry: 10\nid: 7\n" + text(FINE) + b"retry: x\nid\n\n", DONE), FINE),
+    "done without data": Fault([*begin(text(FINE), b"event: done\n\n"), *_STALL], FINE),
+    "an error without data": Fault([*begin(text("Half"), b"event: error\n\n"), *_STALL], BROKEN),
+    "an error that is no JSON": Fault(answer(event("error", b"Something broke.")), BROKEN),
+    "an error in the form of OpenAI's": Fault(answer(event("json", {"error": {"message": "Oh."}})), BROKEN),
+    "ten thousand replacements": Fault(
+        answer(event("replace_response", {"text": "Working on it"}) * 10_000, replace(FINE), DONE), FINE
     ),
     "lines that end with carriage returns": Fault(answer(_BODY.replace(b"\r\n", b"\r")), FINE),
     "lines that end in all ways": Fault(

@@ -86,6 +86,24 @@ def test_text_and_calls_of_one_event_come_in_order():
     assert read("json", json.dumps(chunk)) == [Text("a"), *pieces]
 
 
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"error": {"message": "No.", "code": 1}}, "No."),
+        ({"error": "No."}, "No."),
+        ({"error": {"code": 1}}, None),
+    ],
+)
+def test_a_failure_in_the_place_of_a_chunk_is_one(fields: dict[str, Any], text: str | None):
+    data = msgspec.json.encode(fields)
+    pairs = [(b"json", [data, data]), (b"text", [b'{"text": "a"}'])]
+    assert EventReader().read(pairs) == [Error(text)]
+
+
+def test_what_has_no_error_is_none():
+    assert read("json", '{"error": null}') == read("json", '{"error": null, "choices": []}') == []
+
+
 @pytest.mark.parametrize("name", ["text", "replace_response", "file", "error"])
 @pytest.mark.parametrize("index", [1, -1, 10**30])
 def test_another_answer_is_left_out(name: str, index: int):

@@ -29,7 +29,7 @@ def by_the_standard(stream: bytes) -> list[tuple[bytes, bytes]]:
     for line in [*lines, b""]:  # our leniency: the end is an empty line
         field, colon, value = line.partition(b":")
         if not line:
-            if data:
+            if data or name:  # our other leniency: a name is enough
                 events.append((name, data.removesuffix(b"\n")))
             name, data = b"", b""
         elif colon and not field:
@@ -54,7 +54,7 @@ STREAMS = {
     "no space after the colon": (b"event:x\ndata:a\n\n", [(b"x", b"a")]),
     "data before the event": (b"data: a\nevent: x\n\n", [(b"x", b"a")]),
     "an event said twice": (b"event: x\nevent: y\ndata: a\n\n", [(b"y", b"a")]),
-    "an event without data": (b"event: x\n\ndata: a\n\n", [(b"", b"a")]),
+    "an event without data": (b"event: x\n\ndata: a\n\n", [(b"x", b""), (b"", b"a")]),
     "empty data": (b"event: x\ndata:\n\nevent: y\ndata\n\n", [(b"x", b""), (b"y", b"")]),
     "an empty event": (b"event: x\nevent\ndata: a\n\n", [(b"", b"a")]),
     "other fields": (b"id: 1\nretry: 2\nfoo: data\ndata: a\nData: b\n data: c\n\n", [(b"", b"a")]),
