@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 _SEVERAL_SLASHES = re.compile("//+")
@@ -15,6 +15,8 @@ _BEFORE = (
 )
 _ENDPOINTS = r"(?:chat/completions|responses|messages(?:/count_tokens)?)/?$|models(?:/|$)"
 _MISPLACED = re.compile(rf"(?:/(?:{_BEFORE}))+(?=/(?:{_ENDPOINTS}))")
+_DEPLOYMENT = re.compile(r"/deployments/([^/]+)/chat/completions/?$")
+_ENVIRON = "poe2openai.deployment"
 _ANTHROPICS = ("/messages", "/messages/count_tokens")
 
 
@@ -25,8 +27,16 @@ class BaseUrls:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ["PATH_INFO"] = endpoint(environ["PATH_INFO"])
+        path = environ["PATH_INFO"]
+        environ["PATH_INFO"] = endpoint(path)
+        if environ["PATH_INFO"] != path and (found := _DEPLOYMENT.search(path)):
+            environ[_ENVIRON] = found[1].encode("latin-1").decode(errors="replace")
         return self._application(environ, start_response)
+
+
+def deployment(environ: Mapping[str, Any]) -> str | None:
+    """What Azure calls the model that is asked, if the path has said so."""
+    return environ.get(_ENVIRON)
 
 
 def is_anthropics(path: str) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response
 
+from app import base_urls
+from app.api import requests
 from app.api.exchanges import Exchanges
 from app.dialects import chat as dialect
 
@@ -15,6 +19,9 @@ def create_blueprint(exchanges: Exchanges) -> Blueprint:
     @blueprint.post("/v1/chat/completions")
     @blueprint.post("/chat/completions")
     def create_completion() -> Response:
-        return exchanges.serve(dialect.decode)
+        deployment = base_urls.deployment(requests.served().environ)
+        return exchanges.serve(
+            partial(dialect.decode, deployment=deployment) if deployment else dialect.decode
+        )
 
     return blueprint

@@ -124,13 +124,18 @@ def _identity(head: Head) -> tuple[str, int, str]:
     return f"chatcmpl-{head.token}", head.created, head.model
 
 
-def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> ChatRequest:
+def decode(
+    body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None, deployment: str | None = None
+) -> ChatRequest:
     """Decode the body of ``POST /v1/chat/completions``. ``give_turn`` is called between pieces of work.
 
+    ``deployment`` is the model of a body that names none, as Azure's clients leave it to the path.
     Unknown fields and nulls are fine; a wrong type, a part of an unknown type or an empty list of
     messages is an ``ApiError`` (400) whose ``param`` is the path of the field.
     """
     fields = chat_forms.usual(bodies.decode_object(body, give_turn), give_turn)
+    if deployment and fields.get("model") is None:
+        fields["model"] = deployment
     request = bodies.convert(fields, Request)
     give_turn()
     bodies.check_name(request.model)

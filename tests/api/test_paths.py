@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 
 from tests.api.requests import CHAT, body_for, post, told
 from tests.gateway import KEY, Gateway, authorization
-from tests.upstream.scripted import Bot
+from tests.upstream.scripted import DONE, Bot, ScriptedUpstream, answer, text
 
 RIGHT = ("/v1/chat/completions", "/chat/completions", "/v1/responses", "/responses", "/v1/models", "/models")
 
@@ -114,6 +115,22 @@ def test_who_gives_anthropics_client_another_base_url_is_understood(
     response = post(gateway, body_for(bot), f"{before}{path}")
     assert response.status_code == 200, response.text
     assert response.json().keys() & {"content", "input_tokens"}
+
+
+@pytest.mark.parametrize("model", [{}, {"model": None}])
+def test_who_names_no_model_asks_the_deployment_of_the_path(
+    gateway: Gateway, upstream: ScriptedUpstream, model: dict[str, None]
+) -> None:
+    """As clients of Azure do."""
+    bot = upstream.bot(answer(text("fine"), DONE), name="Ein Bot-ü")
+    path = f"/openai/deployments/{quote(bot.name)}/chat/completions?api-version=2024-10-21"
+    body = {"messages": [{"role": "user", "content": "hi"}], **model}
+    response = gateway.http.post(path, json=body, headers={"api-key": KEY})
+    assert response.json()["choices"][0]["message"]["content"] == "fine", response.text
+    assert response.json()["model"] == bot.name
+    named = gateway.http.post(path, json=body | {"model": "Another"}, headers={"api-key": KEY})
+    assert (named.status_code, len(bot.queries)) == (404, 1)
+    told(gateway.http.post(CHAT, json=body, headers={"api-key": KEY}), 400)
 
 
 def test_names_of_models_may_look_like_base_urls(gateway: Gateway) -> None:
