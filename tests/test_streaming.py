@@ -14,6 +14,7 @@ import gevent.socket
 import pytest
 
 from app.answer.thinking import Thinking
+from app.answer.toolcalls import ToolCalls
 from app.greenlets.producers import Producers
 from app.greenlets.pump import ClientGone, Pump
 from app.greenlets.sockets import ReadWaiter
@@ -223,14 +224,15 @@ def no_collector() -> Iterator[None]:
 def test_what_has_ended_goes_without_the_collector() -> None:
     """It would stop all streams while it looks."""
     client, _peer = socket.socketpair()
-    pump, thinking = Pump((each for each in "ab"), Producers(), client, patience=LIMIT), Thinking()
+    pump = Pump((each for each in "ab"), Producers(), client, patience=LIMIT)
+    thinking, calls = Thinking(), ToolCalls([], str)
     assert [pump.take(), pump.take()] == ["a", "b"]
     pump.release()
     pump.close()
-    gone = [weakref.ref(pump), weakref.ref(thinking)]
-    del pump, thinking
+    gone = [weakref.ref(each) for each in (pump, thinking, calls)]
+    del pump, thinking, calls
     gevent.sleep(0.01)  # the producer tidies up
-    assert [each() for each in gone] == [None, None]
+    assert [each() for each in gone] == [None, None, None]
 
 
 def test_who_leaves_while_others_have_their_turn_is_seen() -> None:

@@ -38,7 +38,7 @@ _FENCE_END_BEGUN = re.compile(r"`{1,32}\Z")
 
 _Input: TypeAlias = Text | Reasoning | Restart
 _Output: TypeAlias = Text | Reasoning | Restart | ToolCallStart | ToolCallArguments
-_State: TypeAlias = Callable[[str, int], int]
+_State: TypeAlias = Callable[["ToolCalls", str, int], int]
 
 
 class ToolCalls:
@@ -61,8 +61,9 @@ class ToolCalls:
     def _begin(self) -> None:
         """Be at the very start of an answer."""
         # The state is the method that reads on from a position and returns how far it came. One
-        # that neither moves nor changes the state needs more text.
-        self._state: _State = self._read_text
+        # that neither moves nor changes the state needs more text. It is not bound to this object,
+        # which would then hold itself until the collector comes.
+        self._state: _State = ToolCalls._read_text
         self._held = ""
         self._is_last = False  # no more text comes
         self._prose = Prose()
@@ -129,7 +130,7 @@ class ToolCalls:
             if position == len(text):
                 break
             state = self._state
-            reached = state(text, position)
+            reached = state(self, text, position)
             if reached == position and self._state == state and self._given_back is None:
                 self._held = text[position:]
                 break
@@ -141,7 +142,7 @@ class ToolCalls:
 
     def _end_call(self) -> None:
         self._reader = None
-        self._state = self._read_after
+        self._state = ToolCalls._read_after
         self.is_over = not self._parallel
 
     # The states.
@@ -173,11 +174,11 @@ class ToolCalls:
             self._opening = opening
             self._before = text[position : opening.end]
             self._object = Object()
-            self._state = self._read_object
+            self._state = ToolCalls._read_object
             return opening.end
         self._begin_call(opening.call.tool.name)
         self._reader = CallReader(opening.call)
-        self._state = self._read_call
+        self._state = ToolCalls._read_call
         if opening.is_over:
             self._out.argue(self._calls - 1, self._reader.finish(""))
             self._end_call()
@@ -211,7 +212,7 @@ class ToolCalls:
         elif self._object.is_long:
             self._flow()
         elif self._object.is_whole:
-            self._state = self._read_behind_object
+            self._state = ToolCalls._read_behind_object
             return self._read_behind_object(text, position)
         return position
 
@@ -236,7 +237,7 @@ class ToolCalls:
         self._flowing = flowing
         self._begin_call(flowing.name)
         self._out.argue(self._calls - 1, flowing.take())
-        self._state = self._read_flowing
+        self._state = ToolCalls._read_flowing
 
     def _read_flowing(self, text: str, position: int) -> int:
         """A long call in JSON."""
@@ -247,7 +248,7 @@ class ToolCalls:
             self._end_flowing()
             self.is_over = True
         elif self._flowing.is_whole:
-            self._state = self._read_behind_flowing
+            self._state = ToolCalls._read_behind_flowing
         return position
 
     def _read_behind_flowing(self, text: str, position: int) -> int:
@@ -284,7 +285,7 @@ class ToolCalls:
             return
         self._given_back = self._before + self._object.text
         self._around = Around()
-        self._state = self._read_text
+        self._state = ToolCalls._read_text
 
     def _read_after(self, text: str, position: int) -> int:
         """Behind a call: further ones, or the end."""
