@@ -36,28 +36,16 @@ from enum import Enum
 from itertools import groupby
 from typing import cast
 
+from app.answer import markers
 from app.answer.deltas import Reasoning, Restart, Text
 
 _SPACE_LIMIT = 1024  # characters before the first marker or tag; of the answer's indentation
 
-_BLANKS = r"[ \t\r]{0,80}"  # in a line around a marker
-_LINE_TAIL = rf"[*_]{{0,3}}{_BLANKS}"
-_MARKER = re.compile(rf"[*_]{{0,3}}Thinking(?:\.{{3}}|…)(?: ?\([^()\n]{{1,40}}\))?{_LINE_TAIL}")
-_MARKER_BEGUN = re.compile(
-    r"[*_]{0,3}(?:"
-    + "|".join("Thinking.."[:length].replace(".", r"\.") for length in range(11))
-    + rf"|Thinking(?:\.{{3}}|…)(?: ?\([^()\n]{{0,40}}|(?: ?\([^()\n]{{1,40}}\))?{_LINE_TAIL}))"
-)
 _BLANK_LINES = re.compile(r"(?:[ \t\r]*+\n)++")
 _BLANK_END = re.compile(r"[ \t\r]*\Z")
 _SPACE = re.compile(r"\s*")
 _SPACE_BEFORE = re.compile(rf"\s{{0,{_SPACE_LIMIT}}}")
-_LINES_BEFORE_QUOTE = re.compile(rf"(?:{_BLANKS}\n){{0,12}}")
-_QUOTE_BEGUN = re.compile(rf"{_BLANKS}\Z")
-_QUOTE_SIGN = re.compile(r" {0,3}> ?")
 _INDENT_END = re.compile(r" {0,3}\Z")
-# An empty line, if what follows it may be a marker.
-_PARAGRAPH = re.compile(r"\n[ \t\r]*\n(?=[*_]{0,3}(?:T|\Z))")
 _TAGS = {"<think>": "</think>", "<thinking>": "</thinking>"}
 
 _Output = list[Text | Reasoning | Restart]
@@ -113,7 +101,7 @@ class Thinking:
         if self._state == Thinking._read_tagged:
             self._think(held, passed)
         elif self._state in (Thinking._read_start, Thinking._read_marker, Thinking._read_text):
-            self._text.append("" if self._is_bare_marker(held) else held)
+            self._text.append("" if self._is_at_start and markers.is_bare(held) else held)
         self._flush(passed)
         return passed
 
@@ -184,7 +172,7 @@ class Thinking:
                 return self._open_block(Thinking._read_tagged, start + len(opened), _TAGS[opened])
             if any(tag.startswith(text[start:]) for tag in _TAGS):
                 return position
-        elif (verdict := _is_marker(text, start)) is None:
+        elif (verdict := markers.is_marker(text, start)) is None:
             return position
         elif verdict:
             self._state = Thinking._read_marker
@@ -196,7 +184,7 @@ class Thinking:
     def _read_text(self, text: str, position: int, _passed: _Output) -> int:
         """The answer: goes on up to the next paragraph that may be a marker."""
         if self._place is _Place.PARAGRAPH:
-            verdict = _is_marker(text, position)
+            verdict = markers.is_marker(text, position)
             if verdict is None:
                 return position
             if verdict:
@@ -208,7 +196,7 @@ class Thinking:
                 self._place = _Place.PARAGRAPH if text.endswith("\n", position, blank.end()) else _Place.BLANK
                 self._text.append(blank[0])
                 return blank.end()
-        paragraph = _PARAGRAPH.search(text, position)
+        paragraph = markers.PARAGRAPH.search(text, position)
         end = paragraph.end() if paragraph else len(text)
         if self._may_call and "<" in text[position:end]:
             self._state = Thinking._read_rest
@@ -226,13 +214,13 @@ class Thinking:
         """A marker's line is there: does a quote follow?"""
         start = _end_of(_SPACE, text, position)
         line_end = text.index("\n", start) + 1
-        after = _end_of(_LINES_BEFORE_QUOTE, text, line_end)
-        if _QUOTE_SIGN.match(text, after):
+        after = _end_of(markers.LINES_BEFORE_QUOTE, text, line_end)
+        if markers.QUOTE_SIGN.match(text, after):
             self._place = _Place.BLANK
             return self._open_block(Thinking._read_quote, after)
-        if _QUOTE_BEGUN.match(text, after):
+        if markers.QUOTE_BEGUN.match(text, after):
             return position
-        if not self._is_bare_marker(text[start:line_end]):
+        if not (self._is_at_start and markers.is_bare(text[start:line_end])):
             self._text.append(text[position:after])
         self._state = Thinking._read_text
         self._place = _Place.PARAGRAPH if after > line_end else _Place.BLANK
@@ -242,7 +230,7 @@ class Thinking:
     def _read_quote(self, text: str, position: int, passed: _Output) -> int:
         """Reasoning as a quote, a line at a time."""
         if self._place is not _Place.INSIDE:
-            sign = _QUOTE_SIGN.match(text, position)
+            sign = markers.QUOTE_SIGN.match(text, position)
             if sign is None:
                 return position if _INDENT_END.match(text, position) else self._close_block(position)
             if sign.end() == len(text) and sign[0].endswith(">"):
@@ -301,23 +289,11 @@ class Thinking:
         self._is_indented = True
         return position
 
-    def _is_bare_marker(self, text: str) -> bool:
-        """Whether ``text`` is a marker that means something without a quote."""
-        return self._is_at_start and text.lstrip()[:1] in ("*", "_") and bool(_MARKER.fullmatch(text.strip()))
-
 
 def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
     """Where what ``pattern`` matches at ``position`` ends."""
     found = pattern.match(text, position)
     return found.end() if found else position
-
-
-def _is_marker(text: str, position: int) -> bool | None:
-    """Whether the line at ``position`` is a marker; ``None`` while it may become one."""
-    end = text.find("\n", position)
-    if end >= 0:
-        return _MARKER.fullmatch(text, position, end) is not None
-    return None if _MARKER_BEGUN.fullmatch(text, position) else False
 
 
 def _place_at_end(text: str, position: int) -> _Place:
