@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _add_api(app: Flask, exchanges: Exchanges, catalog: Catalog, lifecycle: Lifecycle) -> None:
-    """What clients ask, with or without a key."""
+    """Add the routes for clients."""
     absent.install(app)
     app.register_blueprint(health.create_blueprint(lifecycle))
     app.register_blueprint(models.create_blueprint(catalog))
@@ -104,7 +104,7 @@ def _add_api(app: Flask, exchanges: Exchanges, catalog: Catalog, lifecycle: Life
 
 
 def _add_middleware(app: Flask, settings: Settings) -> None:
-    """What looks at a request's path and peer before Flask does, the outermost last."""
+    """Wrap ``app`` in what changes a request's path and address before Flask sees them."""
     app.wsgi_app = BaseUrls(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies or settings.script_name:
         app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.script_name)  # type: ignore[method-assign]
@@ -125,7 +125,7 @@ def _listing(client: PoeClient, shared: Coordination, settings: Settings) -> Lis
 
 
 def _add_panel(app: Flask, guard: access.Access, sources: state.Sources) -> None:
-    """Every blueprint of the panel but its assets asks for the password."""
+    """Add the panel. All of it but its assets requires the password."""
     settings, store, listing = sources.settings, sources.store, sources.listing
     static = assets.Assets(_ROOT / "static")
     seen = Seen(settings.config_dir / ".models.seen.json")
@@ -144,7 +144,7 @@ def _add_panel(app: Flask, guard: access.Access, sources: state.Sources) -> None
 def _add_metrics(
     app: Flask, metrics: Metrics, guard: access.Access, tries: Counts, settings: Settings
 ) -> None:
-    """Behind their token, on their port, or behind the panel's password; without any of these nowhere."""
+    """Add the metrics, protected by their token, their port or the panel's password; else leave them out."""
     token, port = settings.metrics_token, settings.metrics_port
     if not (token or port or settings.admin_password):
         return

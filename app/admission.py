@@ -17,9 +17,9 @@ Item = TypeVar("Item")
 
 
 class Admission:
-    """Of one worker: ``concurrent`` requests under way, and ``queue`` more that wait.
+    """Lets ``concurrent`` requests of a worker run at once, and ``queue`` more wait.
 
-    Its counts change between waits only, never in the middle of something: greenlets need no lock.
+    Its counts change only between waits, and greenlets switch only there: it needs no lock.
     """
 
     def __init__(self, concurrent: int, queue: int) -> None:
@@ -29,7 +29,7 @@ class Admission:
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
+        """How many requests are waiting for their turn."""
         return len(self._waiting)
 
     def enter(self) -> None:
@@ -43,7 +43,7 @@ class Admission:
         self._room += 1
 
     def in_turn(self, source: Generator[Item, None, None]) -> Generator[Item, None, None]:
-        """What ``source`` yields. It begins when its turn has come, and its end lets the next one begin."""
+        """Yield what ``source`` yields, once its turn has come; when it ends, the next one may begin."""
         self._wait_for_turn()
         try:
             yield from source
@@ -58,7 +58,7 @@ class Admission:
         self._waiting[turn] = None
         try:
             turn.wait()
-        except BaseException:  # the client has left, which kills this wherever it waits
+        except BaseException:  # the client has left: this is killed while it waits
             if turn.is_set():
                 self._pass_turn()
             else:
@@ -66,7 +66,7 @@ class Admission:
             raise
 
     def _pass_turn(self) -> None:
-        """Hand this turn to the one that has waited longest: nobody can get ahead of it."""
+        """Hand this turn to the request that has waited longest, so that none can overtake it."""
         if self._waiting:
             turn, _ = self._waiting.popitem(last=False)
             turn.set()

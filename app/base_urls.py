@@ -21,7 +21,7 @@ _ANTHROPICS = ("/messages", "/messages/count_tokens")
 
 
 class BaseUrls:
-    """WSGI middleware. Flask's own way, a redirect, is nothing that clients follow with a POST."""
+    """WSGI middleware that corrects the path: clients do not follow a redirect, Flask's way, with a POST."""
 
     def __init__(self, application: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> None:
         self._application = application
@@ -45,7 +45,7 @@ def is_anthropics(path: str) -> bool:
 
 
 def endpoint(path: str) -> str:
-    """``path``, below ``/v1`` if it is an endpoint's behind something known; several slashes are one."""
+    """``path`` with an endpoint behind a known base URL moved below ``/v1``, and repeated slashes merged."""
     if "//" in path:
         path = _SEVERAL_SLASHES.sub("/", path)
     before = _MISPLACED.match(path)

@@ -15,20 +15,20 @@ _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class Bequest:
-    """A file's last good content, for all processes that are forked from the one that made this.
+    """A file's last good content, shared by all processes forked from the one that created this.
 
-    A worker that comes while the file is broken finds here what the others have in force. It is gone with
-    the last of them, and has no name by which others could find it.
+    A worker that starts while the file is broken finds here what the others have in force. The content
+    has no name on disk, and is gone with the last of the processes.
     """
 
     def __init__(self) -> None:
-        # Open for as long as this is.
+        # Open as long as this object lives.
         self._file = tempfile.TemporaryFile(  # noqa: SIM115
             buffering=0, dir=_MEMORY if _MEMORY.is_dir() else None
         )
 
     def leave(self, content: bytes) -> None:
-        """Put ``content`` in the place of what was left before. Where there is no room, nothing is left."""
+        """Replace what was left before with ``content``. If there is no room for it, nothing is left."""
         written = hashlib.sha256(content).digest() + content
         with suppress(OSError), self._locked(fcntl.LOCK_EX) as descriptor:
             os.ftruncate(descriptor, 0)
@@ -43,7 +43,7 @@ class Bequest:
 
     @contextmanager
     def _locked(self, kind: int) -> Iterator[int]:
-        """For as long as a read or write in memory takes. A lock of the process: they share the open file."""
+        """Lock the file for one read or write. The lock is a process's: they share the open file."""
         descriptor = self._file.fileno()
         fcntl.lockf(descriptor, kind)
         try:

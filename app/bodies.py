@@ -12,19 +12,19 @@ from app.errors import ApiError, body_too_slow, invalid_request, payload_too_lar
 
 _READ_SIZE = 1024 * 1024
 _PACKED_SIZE = 16 * 1024  # bytes that are unpacked at a time
-# JSON, or what programs say that do not care: nothing, curl's and fetch's defaults, plain bytes.
+# JSON, or what careless programs send: nothing, the defaults of curl and fetch, plain bytes.
 LENIENT = frozenset(
     {
         *("application/json", "text/json", "", "application/octet-stream"),
         *("application/x-www-form-urlencoded", "text/plain"),
     }
 )
-STRICT = frozenset({"application/json"})  # what no page can send to another site without asking before
+STRICT = frozenset({"application/json"})  # a page cannot send this to another site without a preflight
 _WBITS = {
     "gzip": 31,
     "x-gzip": 31,
     "deflate": 47,
-}  # zlib's: gzip's header, or whichever is there
+}  # zlib's: a gzip header, or whichever there is
 
 
 class LastPiece(bytes):
@@ -36,11 +36,11 @@ def read_body(
 ) -> bytes | bytearray:
     """Read and, if need be, unpack the body: ``limit`` bytes at most, packed and unpacked.
 
-    ``give_turn`` is called between pieces of work. A body that says that it is of one of ``types`` is
-    taken for JSON.
+    ``give_turn`` is called between pieces of work. A body whose content type is one of ``types`` is taken
+    for JSON.
 
-    Raises ``ApiError``: 413 over the limit, 408 for a body that does not come in time, 400 for one
-    that ends early or is broken, 415 for one that is no JSON or is packed in an unknown way.
+    Raises ``ApiError``: 413 over the limit, 408 for a body that does not arrive in time, 400
+    for one that ends early or is broken, 415 for one that is not JSON or has an unknown content coding.
     """
     _check_type(request, types)
     coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
@@ -62,9 +62,9 @@ def _check_type(request: Request, types: Container[str]) -> None:
 
 
 def _read(request: Request, limit: int, give_turn: Callable[[], None]) -> bytearray:
-    """The body as it is on the wire; chunked or of a known length, the server tells its end.
+    """Read the body as it is on the wire. The server knows where it ends, chunked or not.
 
-    In one buffer that grows: joining pieces would take the memory twice, and long, for its pages are new.
+    It goes into one growing buffer: joining pieces would need twice the memory, in pages that are new.
     """
     stream, length = request.environ["wsgi.input"], request.content_length
     body = bytearray()
@@ -86,9 +86,9 @@ def _read(request: Request, limit: int, give_turn: Callable[[], None]) -> bytear
 
 
 def _unpack(body: bytes | bytearray, wbits: int, limit: int, give_turn: Callable[[], None]) -> bytearray:
-    """What ``body`` unpacks to. It may consist of several members (RFC 1952 section 2.2).
+    """Decompress ``body``, which may consist of several members (RFC 1952 section 2.2).
 
-    Piece by piece on both sides: a little may unpack to very much, and what is left over is copied each time.
+    Both sides are cut in pieces: a few bytes may unpack to very many, and the rest is copied each time.
     """
     unpacked = bytearray()
     unpacker = zlib.decompressobj(wbits)

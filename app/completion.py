@@ -35,19 +35,19 @@ from app.tools.ways import Way
 from app.turns import Turns
 
 _RETRY_DELAY_SECONDS = 0.5
-_KEY_LENGTH = 8  # nothing shorter is a secret, and its letters may stand in any word
+_KEY_LENGTH = 8  # anything shorter is no secret, and may be part of any word
 _MESSAGE_LIMIT = 2000  # characters of Poe's words that are shown
 _DRAIN_SECONDS = 1.0
-_ANSWER_LIMIT = 128 * 1024 * 1024  # bytes of events; a million tokens, one by one, are half as much
+_ANSWER_LIMIT = 128 * 1024 * 1024  # bytes of events: twice what a million tokens, sent one by one, take
 
 
 @dataclass
 class Trace:
-    """What a completion did, for the log; ``headers`` are Poe's that the client should see.
+    """What a completion did, for the log; ``headers`` are those of Poe's that the client should see.
 
-    ``attempts`` and ``prompt_tokens`` are those of the last of its ``rounds``. ``errors``: the codes of
-    what Poe failed in, also of what was tried again; ``waits``: how long each query waited for its slot,
-    in seconds, if queries need one.
+    ``attempts`` and ``prompt_tokens`` belong to the last of its ``rounds``. ``errors`` are the codes of
+    Poe's failures, including those after which it was asked again; ``waits`` is how long each query
+    waited for its slot, in seconds, if queries need one.
     """
 
     rounds: int = 0
@@ -59,14 +59,14 @@ class Trace:
     waits: list[float] = field(default_factory=list)
 
     def note(self, error: ApiError) -> None:
-        """Poe has failed."""
+        """Remember that Poe has failed."""
         self.errors.append(error.code or error.type)
 
 
 class Completions:
-    """Runs completions against one Poe. ``has_own_key``: the key is not the client's, who cannot mend it.
+    """Runs completions against one Poe. ``has_own_key``: the key is the gateway's, not the client's.
 
-    ``slots`` are those of RATE_LIMIT_MS, if there is one; ``waiting``: how many of them wait for theirs.
+    ``slots`` are those of RATE_LIMIT_MS, if it is set; ``waiting`` is how many completions wait for one.
     """
 
     def __init__(
@@ -88,15 +88,15 @@ class Completions:
     def run(
         self, conversation: Conversation, bot: str, key: str, trace: Trace, way: Way
     ) -> Generator[Sequence[Delta], None, None]:
-        """Upload attachments, ask ``bot``, and yield what it answers, a batch for each read that brought any.
+        """Upload attachments, ask ``bot``, and yield its answer, a batch for each read that brought any.
 
         ``way`` is how tools get to the bot. The last batch ends with ``Finish`` or ``Failure``;
-        nothing is raised for what Poe does, but ``ApiError`` at once if no bot can have this name.
-        After it the iterator tidies up its connection. Closing it closes the query.
+        Poe's failures are not raised, but ``ApiError`` is, at once, if no bot can have this name.
+        After the last batch the iterator tidies up its connection. Closing it ends the query.
         """
-        segment = query.path_segment(bot)  # before anything is uploaded for a bot that cannot be
+        segment = query.path_segment(bot)  # raises before anything is uploaded in vain
         try:
-            conversation = self._hosting.host(conversation, key)  # and let go of what was uploaded
+            conversation = self._hosting.host(conversation, key)  # lets go of what was uploaded
         except ApiError as refused:
             yield [Failure(self._explained(refused, bot, key))]
             return
@@ -152,7 +152,7 @@ class Completions:
             return
 
     def _wait_for_slot(self, trace: Trace) -> bool:
-        """Wait until a query may start; whether that took time."""
+        """Wait until a query may start; return whether that took any time."""
         slots = self._slots
         if slots is None:
             return False
@@ -163,7 +163,7 @@ class Completions:
         self.waiting += 1
         try:
             time.sleep(slot.seconds)
-        except BaseException:  # the client has left, which kills this wherever it waits
+        except BaseException:  # the client has left: this is killed while it waits
             slots.give_back(slot)
             raise
         finally:
@@ -171,7 +171,7 @@ class Completions:
         return True
 
     def _pipeline(self, asked: Conversation, way: Way) -> Pipeline:
-        """The way of one answer, with the stages for calls if there are tools to call."""
+        """The pipeline for one answer, with the stages for calls if there are tools to call."""
         tools, parallel = ways.offered(asked, way), asked.parallel_tool_calls
         return Pipeline(
             self._tokenizer,
@@ -190,12 +190,12 @@ class Completions:
         key: str,
         trace: Trace,
     ) -> Iterator[Sequence[Delta]]:
-        """Turn the answer's bytes into deltas until it ends, in whatever way."""
+        """Turn the answer's bytes into deltas until it ends, well or not."""
         deltas: Sequence[Delta] = ()
         for events, last in _batches(answer, trace):
             deltas = pipeline.feed(events)
             if pipeline.finish_reason:
-                answer.close()  # what the bot still writes would cost points
+                answer.close()  # everything that the bot still writes would cost points
                 break
             if isinstance(last, Error):
                 error = faults.from_event(last)
@@ -213,7 +213,7 @@ class Completions:
         answer.drain(_DRAIN_SECONDS)
 
     def _explained(self, error: ApiError, bot: str, key: str) -> ApiError:
-        """The same error, naming the bot if there is none of that name, and never the key."""
+        """The same error, without the key, and with the bot's name if there is no such bot."""
         if self._has_own_key and error.code == "invalid_api_key":
             logger.error("Poe refuses the key in POE_API_KEY")
             return errors.own_key_refused()
@@ -224,11 +224,11 @@ class Completions:
         return replace(error, message=message)
 
     def _note_prompt(self, conversation: Conversation, trace: Trace) -> None:
-        """Count what the bot sees while it reads; not again where it is asked once more."""
+        """Count the prompt while the bot reads it; only once, even if the query is sent again."""
         trace.prompt_tokens = trace.prompt_tokens or self._count_prompt(conversation)
 
     def _count_prompt(self, conversation: Conversation) -> int:
-        """The tokens that the bot saw. Long prompts are counted with pauses, in which others run."""
+        """The tokens that the bot sees. Long prompts are counted with pauses in which others run."""
         count, tokens = self._tokenizer.count, 0
         turns = Turns()
         for piece in (piece for text in query.texts(conversation) for piece in slices(text)):
@@ -238,7 +238,7 @@ class Completions:
 
 
 def _prepared(asked: Conversation, way: Way, give_turn: Callable[[], None]) -> Conversation:
-    """The conversation as it goes to the bot, with what the bot is told of tools and of JSON."""
+    """The conversation as it goes to the bot, with the instructions on tools and JSON."""
     conversation = ways.prepare(asked, way, give_turn)
     if _must_call(asked, way):
         return conversation
@@ -250,7 +250,7 @@ def _must_call(asked: Conversation, way: Way) -> bool:
 
 
 def _judge(asked: Conversation, way: Way) -> Callable[[], Judge] | None:
-    """What makes a judge of each answer, if there is anything to judge."""
+    """A function that makes a judge for each answer, if there is anything to judge."""
     choice, wanted = asked.tool_choice, asked.response_format
     if _must_call(asked, way):
         return lambda: RequiredCall(choice)
@@ -262,7 +262,7 @@ def _call_id() -> str:
 
 
 def _batches(answer: Exchange, trace: Trace) -> Iterator[tuple[Sequence[Event], Done | Error | None]]:
-    """The events of each read, up to the one that ends the answer, and that one with the last."""
+    """The events of each read, each with the event that ends the answer if it is there."""
     decoder, reader = EventStreamDecoder(), EventReader()
     size = 0
     while True:

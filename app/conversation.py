@@ -19,16 +19,16 @@ class Role(StrEnum):
 
 
 class TextPart(Struct, frozen=True):
-    """Text as the client wrote it."""
+    """Text, as the client wrote it."""
 
     text: str
 
 
 class AttachmentPart(Struct, frozen=True):
-    """An image, a file, audio or video, as the client gave it: not yet where Poe can reach it.
+    """An image, a file, audio or video as the client sent it: Poe cannot reach it yet.
 
     ``source`` is an http(s) or data: URL, or bare base64. ``param`` is the part's path in the
-    request (``messages[0].content[1]``), for errors. ``format`` is what the part calls its type.
+    request (``messages[0].content[1]``), for errors. ``format`` is the type that the part itself declares.
     """
 
     kind: Literal["image", "file", "audio", "video"]
@@ -50,7 +50,7 @@ Part: TypeAlias = TextPart | AttachmentPart | HostedPart
 
 
 class ToolCall(Struct, frozen=True):
-    """A call that the assistant made. ``arguments`` is JSON, as the client gave it back."""
+    """A call that the assistant made. ``arguments`` is JSON, as the client sent it back."""
 
     id: str
     name: str
@@ -72,7 +72,7 @@ class Message(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The text parts, a blank line between two of them."""
+        """The text parts, separated by blank lines."""
         return "\n\n".join(part.text for part in self.parts if isinstance(part, TextPart) and part.text)
 
 
@@ -85,7 +85,7 @@ class Tool(Struct, frozen=True):
 
 
 class ToolChoice(Struct, frozen=True):
-    """Whether tools may or must be called; ``name`` is the one that must be."""
+    """Whether tools may or must be called; ``name`` is the only one that may be, if set."""
 
     mode: Literal["none", "auto", "required"] = "auto"
     name: str | None = None

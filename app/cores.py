@@ -16,7 +16,7 @@ def usable_cores(cgroup: Path = _CGROUP) -> int:
 
 
 def _quota(cgroup: Path) -> float | None:
-    """The limit of the control group in cores, version 2 (``cpu.max``) or 1; ``None`` without one."""
+    """The control group's limit in cores, of version 2 (``cpu.max``) or 1; ``None`` if there is none."""
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
     except (OSError, ValueError):

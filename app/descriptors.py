@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import resource
 
-_SPARE = 1024  # connections that are idle, or ask for something else; kept ones to Poe; files
+_SPARE = 1024  # idle connections and other requests; kept connections to Poe; files
 
 
 def needed(concurrent: int, queue: int) -> int:
-    """What a worker needs: a connection to the client and one to Poe for each request under way."""
+    """How many files a worker may need: for each request a connection to the client and one to Poe."""
     return 2 * concurrent + queue + _SPARE
 
 
 def allow(count: int) -> int:
-    """Raise this process's limit to ``count`` if it is lower, as far as that is allowed; the limit then."""
+    """Raise this process's limit to ``count``, as far as that is allowed; return the limit in force then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= count:
         return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_MAY_PASS = (408, 409, 429)  # a slow body, a change in between, too many at once
+_MAY_PASS = (408, 409, 429)  # a slow body, a conflicting change, too many requests
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class ApiError(Exception):
 
     @property
     def is_final(self) -> bool:
-        """Whether the same request would be refused again, however often it is made."""
+        """Whether the same request would be refused again, however often it is sent."""
         return 400 <= self.status < 500 and self.status not in _MAY_PASS
 
 
@@ -44,14 +44,14 @@ def invalid_api_key(message: str) -> ApiError:
 
 
 def invalid_credentials() -> ApiError:
-    """401: no user and password for the panel, or wrong ones (RFC 7617)."""
+    """401: user and password of the panel are missing or wrong (RFC 7617)."""
     headers = {"WWW-Authenticate": 'Basic realm="poe2openai", charset="UTF-8"'}
     message = "The panel requires ADMIN_USERNAME and ADMIN_PASSWORD (HTTP basic authentication)."
     return ApiError(401, message, code="invalid_credentials", headers=headers)
 
 
 def invalid_token() -> ApiError:
-    """401: no METRICS_TOKEN, or a wrong one (RFC 6750)."""
+    """401: METRICS_TOKEN is missing or wrong (RFC 6750)."""
     headers = {"WWW-Authenticate": 'Bearer realm="poe2openai"'}
     message = "/metrics requires METRICS_TOKEN ('Authorization: Bearer TOKEN')."
     return ApiError(401, message, code="invalid_token", headers=headers)
@@ -68,13 +68,13 @@ def permission_denied(message: str) -> ApiError:
 
 
 def cross_origin() -> ApiError:
-    """403: another site's page asks for what only the panel's own page may."""
+    """403: a page of another site asks for something that only the panel's own page may."""
     message = "Requests from other sites' pages are refused."
     return ApiError(403, message, "permission_error", "cross_origin")
 
 
 def not_found(message: str) -> ApiError:
-    """404: there is nothing of this name here."""
+    """404: there is nothing under this name."""
     return ApiError(404, message, code="not_found")
 
 
@@ -95,7 +95,7 @@ def body_too_slow() -> ApiError:
 
 
 def config_changed() -> ApiError:
-    """409: models.yaml is another than the one that a change was made to."""
+    """409: models.yaml has changed since the version that a change was based on."""
     message = "models.yaml has changed since it was read: read it again, then change it."
     return ApiError(409, message, code="config_changed")
 
@@ -128,29 +128,29 @@ def rate_limited(message: str, retry_after: str | None = None) -> ApiError:
 
 
 def too_many_tries(seconds: str) -> ApiError:
-    """429: too many wrong passwords from one address; the next try is looked at after ``seconds``."""
+    """429: too many wrong passwords from one address; the next one is checked after ``seconds``."""
     message = "Too many wrong passwords from this address. Try again later."
     return ApiError(429, message, "rate_limit_error", "too_many_tries", headers=_retry_after(seconds))
 
 
 def bad_upstream(message: str) -> ApiError:
-    """502: Poe failed, could not be reached, or answered something that is no answer."""
+    """502: Poe failed, could not be reached, or did not send a valid answer."""
     return ApiError(502, message, "upstream_error", "upstream_error")
 
 
 def own_key_refused() -> ApiError:
-    """502: Poe refuses the gateway's own key, for which the client cannot do anything."""
+    """502: Poe refuses the gateway's own key, which the client cannot help."""
     message = "Poe refuses the gateway's own key (POE_API_KEY); tell its operator."
     return ApiError(502, message, "upstream_error", "poe_key_refused")
 
 
 def tool_call_missing(message: str) -> ApiError:
-    """502: a call was required, and the bot made none, twice."""
+    """502: a call was required, and the bot did not make one, twice."""
     return ApiError(502, message, "upstream_error", "tool_call_missing", param="tool_choice")
 
 
 def structured_output_failed(message: str) -> ApiError:
-    """502: JSON was asked for, and the bot gave none that fits, twice."""
+    """502: JSON was required, and the bot did not write any that fits, twice."""
     return ApiError(502, message, "upstream_error", "structured_output_failed", param="response_format")
 
 
@@ -166,13 +166,13 @@ def overloaded(message: str, retry_after: str | None = None) -> ApiError:
 
 
 def gateway_overloaded() -> ApiError:
-    """503: as many requests are under way here, and wait, as may (``MAX_CONCURRENT``, ``MAX_QUEUE``)."""
+    """503: too many requests are under way and waiting (``MAX_CONCURRENT``, ``MAX_QUEUE``)."""
     message = "The gateway is handling too many requests; try again soon."
     return ApiError(503, message, "overloaded_error", "gateway_overloaded", headers=_retry_after("1"))
 
 
 def out_of_descriptors() -> ApiError:
-    """503: this process may open no more files (``ulimit -n``), and connections are files."""
+    """503: this process cannot open another file (``ulimit -n``), and a connection is one."""
     message = "The gateway has too many connections open; try again soon."
     return ApiError(503, message, "overloaded_error", "gateway_overloaded", headers=_retry_after("1"))
 
@@ -183,7 +183,7 @@ def stopping() -> ApiError:
 
 
 def timed_out(message: str, code: str = "upstream_timeout") -> ApiError:
-    """504: Poe took too long, by its own words, or as ``code`` and message say."""
+    """504: Poe took too long, as it says itself, or as ``code`` and message say."""
     return ApiError(504, message, "timeout_error", code)
 
 
@@ -199,24 +199,24 @@ def first_byte_timeout(seconds: float) -> ApiError:
 
 
 def idle_timeout(seconds: float) -> ApiError:
-    """504: an answer began and fell silent."""
+    """504: the answer began, and then nothing more came."""
     message = f"Poe was silent for {seconds:g} s in the middle of the answer (idle time-out)."
     return timed_out(message, "idle_timeout")
 
 
 def models_timeout(seconds: float) -> ApiError:
-    """504: Poe's list of models did not come in its time."""
+    """504: Poe's list of models did not arrive in time."""
     message = f"Poe did not send its list of models within {seconds:g} s (list time-out)."
     return timed_out(message, "models_timeout")
 
 
 def answer_timeout(seconds: float) -> ApiError:
-    """504: the whole answer took too long, with all that comes before it."""
+    """504: the answer took too long in total, counted from the request."""
     return timed_out(f"The answer was not complete within {seconds:g} s (answer time-out).", "answer_timeout")
 
 
 def upload_timeout(seconds: float) -> ApiError:
-    """504: an attachment could not be uploaded in its time."""
+    """504: an attachment was not uploaded in time."""
     message = f"Poe did not accept the upload within {seconds:g} s (upload time-out)."
     return timed_out(message, "upload_timeout")
 
@@ -227,7 +227,7 @@ def config_not_written(message: str) -> ApiError:
 
 
 def internal_error() -> ApiError:
-    """500: a fault of this program. What it was stands in the log only."""
+    """500: a fault of this program. Only the log says which."""
     message = "The gateway failed to answer this request; its log says why."
     return ApiError(500, message, "server_error", "internal_error")
 

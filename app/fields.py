@@ -17,9 +17,9 @@ _QUOTED_LIMIT = 100
 
 
 def convert(fields: Any, form: type[T], path: str = "") -> T:
-    """``fields``, which stand at ``path``, as a ``form``.
+    """Convert ``fields``, found at ``path``, to the type ``form``.
 
-    Raises ``ApiError`` (400) whose ``param`` is the wrong field's path.
+    Raises ``ApiError`` (400) whose ``param`` is the path of the wrong field.
     """
     return _convert(fields, form, path, strict=True)
 
@@ -40,7 +40,7 @@ def _convert(fields: Any, form: type[T], path: str, *, strict: bool) -> T:
 
 
 def _explained(text: str, prefix: str) -> ApiError:
-    """Msgspec's words with the path as OpenAI writes it: ``messages[0].content``."""
+    """Msgspec's message with the path as OpenAI writes it: ``messages[0].content``."""
     found = _PATH.match(text)
     what = found["what"] if found else text
     path = (prefix + (found["path"] if found else "")).removeprefix(".")

@@ -14,7 +14,7 @@ _NO_RENAME = (errno.EBUSY, errno.EXDEV)  # the file itself is a mount point
 
 
 def read(path: Path, limit: int) -> bytes:
-    """What the file holds. Raises ``OSError``, also for what is no file or has more than ``limit`` bytes."""
+    """The file's content. Raises ``OSError``, also if it is not a file or is larger than ``limit`` bytes."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
@@ -27,10 +27,10 @@ def read(path: Path, limit: int) -> bytes:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Make ``content`` all that the file holds, for nobody but its owner, who stays the same.
+    """Replace the file's content with ``content``, readable only by its owner, who stays the same.
 
-    Whoever reads it, also after a crash, finds the old or the new. A symbolic link stays one. Where the
-    file itself is mounted, and so cannot be replaced, it is written in place. Raises ``OSError``.
+    Readers find the old content or the new, even after a crash. A symbolic link stays one. A file that
+    is itself a mount point cannot be replaced, and is written in place. Raises ``OSError``.
     """
     target = Path(os.path.realpath(path))
     descriptor, name = tempfile.mkstemp(_TEMPORARY, f".{target.name}.", target.parent)
@@ -49,7 +49,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what writers that died have left of ``path``. Nobody may be writing it."""
+    """Remove what dead writers have left of ``path``. Nobody may be writing it now."""
     target = Path(os.path.realpath(path))
     for each in target.parent.glob(f".{target.name}.*{_TEMPORARY}"):
         each.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def _move(temporary: Path, target: Path, content: bytes) -> None:
 
 
 def _write_in_place(target: Path, content: bytes) -> None:
-    """What is longer is first overwritten with empty lines: half-way there is nothing of the old below."""
+    """Overwrite longer content with empty lines first: half-way, no old line stands below the new ones."""
     descriptor = os.open(target, os.O_RDWR | os.O_CLOEXEC)
     try:
         with contextlib.suppress(PermissionError):
@@ -80,7 +80,7 @@ def _write_in_place(target: Path, content: bytes) -> None:
 
 
 def _keep_owner(target: Path, descriptor: int) -> None:
-    """As far as this process may give files away."""
+    """Keep the owner, as far as this process may give files away."""
     with contextlib.suppress(FileNotFoundError, PermissionError):
         status = target.stat()
         os.fchown(descriptor, status.st_uid, status.st_gid)

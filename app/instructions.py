@@ -10,9 +10,9 @@ from app.conversation import Message, Role, TextPart
 
 
 def added(messages: Sequence[Message], told: str) -> list[Message]:
-    """The messages with ``told`` at the end of the system message with which they begin.
+    """The messages with ``told`` at the end of the first one, if that is a system message.
 
-    If there is none, it is added.
+    If it is not, a system message is added before it.
     """
     part = TextPart(told)
     begun = next(

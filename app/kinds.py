@@ -73,7 +73,7 @@ def seconds_or_zero(low: float, high: float) -> Kind:
 
 
 def choice(*names: str) -> Kind:
-    """One of ``names``, which are in lower case, written in any case."""
+    """One of ``names`` (in lower case), in any case."""
 
     def parse(text: str) -> str:
         if text.lower() not in names:
@@ -90,7 +90,7 @@ def boolean() -> Kind:
 
 
 def text(allowed: str, accepts: Callable[[str], object]) -> Kind:
-    """A text as it is, if ``accepts`` says something true of it."""
+    """A text as it is, if ``accepts`` returns something true for it."""
 
     def parse(text: str) -> str:
         if not accepts(text):
@@ -111,7 +111,7 @@ def host() -> Kind:
 
 
 def secret(allowed: str) -> Kind:
-    """A key or token: printable ASCII without spaces, as it stands in a header field."""
+    """A key or token: printable ASCII without spaces, as a header field needs it."""
     return text(allowed, lambda text: text.isascii() and text.isprintable() and " " not in text)
 
 
@@ -137,12 +137,12 @@ def networks() -> Kind:
 
 
 def file(allowed: str) -> Kind:
-    """The ``Path`` of a file, which is not looked at; ``None`` for an empty text."""
+    """The ``Path`` of a file, which is not opened; ``None`` for an empty text."""
     return optional(Kind(Path, allowed))
 
 
 def writable_folder() -> Kind:
-    """The ``Path`` of a folder, made if it is not there."""
+    """The ``Path`` of a writable folder, which is created if it does not exist."""
     return Kind(_writable_folder, "a folder that exists or can be made, and can be written")
 
 
@@ -153,7 +153,7 @@ def redis() -> Kind:
 
 def _is_http_url(text: str) -> bool:
     parts = urlsplit(text)
-    _ = parts.port  # raises ValueError for a port that is no number
+    _ = parts.port  # raises ValueError if the port is not a number
     usable = parts.scheme in ("http", "https") and not parts.query
     is_plain = parts.username is None and not parts.fragment and text.isascii() and text.isprintable()
     return bool(usable) and is_plain and " " not in text and parts.port != 0 and is_name(parts.hostname or "")

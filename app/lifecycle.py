@@ -10,13 +10,13 @@ from weakref import WeakSet
 
 
 class Interruptible(Protocol):
-    """Something that runs and can be told that its time is up."""
+    """Something running that can be told that its time is up."""
 
     def interrupt(self) -> None: ...
 
 
 class Lifecycle:
-    """Of one worker: first open, then draining, then ended."""
+    """The state of one worker: first open, then draining, then ended."""
 
     def __init__(self) -> None:
         self.is_draining = False
@@ -27,11 +27,11 @@ class Lifecycle:
         self._running.add(running)
 
     def drain(self) -> None:
-        """The worker has been told to stop: it still serves, but nobody new should come."""
+        """The worker has been told to stop: it still serves, but should get no new requests."""
         self.is_draining = True
 
     def end(self) -> None:
-        """Time is up for everything that still runs."""
+        """Interrupt everything that is still running."""
         self.is_draining = True
         for running in list(self._running):
             running.interrupt()

@@ -11,8 +11,8 @@ UNKNOWN = "application/octet-stream"
 SIGNATURE_SIZE = 8192  # bytes that are looked at
 NAME_LIMIT = 200  # characters
 
-# The first extension of a type is the one that a name made up for it gets. A table of its own: the
-# standard library's depends on the machine and on Python's version.
+# A generated name gets the first extension of its type. The standard library's table is not used: it
+# depends on the machine and on Python's version.
 _TYPES = {
     "image/png": (".png",),
     "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -99,7 +99,7 @@ _TYPES = {
 }
 _BY_EXTENSION = {each: type for type, extensions in _TYPES.items() for each in extensions}
 
-# What filetype, or a client, calls otherwise than the rest of the world.
+# Types that filetype, or a client, calls by another name than everybody else.
 _USUAL = {
     "audio/x-wav": "audio/wav",
     "audio/wave": "audio/wav",
@@ -123,26 +123,26 @@ _BINARY = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))
 
 
 def declared(text: str) -> str | None:
-    """The content type that ``text`` names, unless it is none or says nothing."""
+    """The content type that ``text`` names; ``None`` if it is not one, or says nothing."""
     name = text.partition(";")[0].strip().lower()
     return _USUAL.get(name, name) if _TYPE.fullmatch(name) and name != UNKNOWN else None
 
 
 def of_format(kind: str, name: str | None) -> str | None:
-    """The content type that a format (``wav``, ``mp3``, ``audio/wav``) stands for."""
+    """The content type of a format (``wav``, ``mp3``, ``audio/wav``)."""
     if not name:
         return None
     return declared(name) or of_name(f"{kind}.{name.strip()}")
 
 
 def of_name(name: str | None) -> str | None:
-    """The content type by a name's extension."""
+    """The content type by the extension of a file's name."""
     _, dot, extension = (name or "").rpartition(".")
     return _BY_EXTENSION.get(dot + extension.lower())
 
 
 def of_bytes(head: bytes) -> str | None:
-    """The content type by the first bytes: a signature, else whether they are text."""
+    """The content type by the first bytes: by a signature, or else by whether they are text."""
     found: Any = filetype.guess_mime(head)
     if found:
         return _USUAL.get(found, str(found))
@@ -152,17 +152,17 @@ def of_bytes(head: bytes) -> str | None:
 
 
 def of_kind(kind: str) -> str:
-    """A guess where nothing tells more than whether it is an image, audio, video or a file."""
+    """A guess for a file of which only the kind is known: image, audio, video or file."""
     return _BY_KIND[kind]
 
 
 def name_for(kind: str, content_type: str | None) -> str:
-    """A name for what has none."""
+    """A name for a file that has none."""
     return kind + _TYPES.get(content_type or "", ("",))[0]
 
 
 def clean_name(name: str | None) -> str | None:
-    """A file's name without folders and without what no name should hold; ``None`` if nothing is left."""
+    """A file's name without folders and control characters; ``None`` if nothing is left."""
     name = (name or "").replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = _REFUSED_IN_NAMES.sub("", name).strip()
     if len(name) > NAME_LIMIT:

@@ -24,7 +24,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, Metric
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-OTHER = "other"  # the label of what a client can make up
+OTHER = "other"  # the label of names that a client may have made up
 _PREFIX = "poe2openai"
 _SHORT = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)  # seconds
 _LONG = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
@@ -39,8 +39,8 @@ _ATTACHMENTS = {
     "evictions": ("upload_cache_evictions", "Uploads forgotten for lack of space."),
 }
 
-# What Poe can fail in, by the codes of app.errors. Counted from zero: what only comes into being with its
-# first failure has not increased for Prometheus.
+# Poe's possible failures, by the codes of app.errors. They are counted from zero: Prometheus does not see a
+# series that appears with its first failure as an increase.
 _UPSTREAM_CODES = (
     *("connect_timeout", "first_byte_timeout", "idle_timeout", "upstream_timeout", "upstream_error"),
     *("invalid_api_key", "insufficient_quota", "permission_denied", "model_not_found"),
@@ -52,10 +52,10 @@ Labelled = TypeVar("Labelled", Counter, Histogram)
 
 
 class Metrics:
-    """Counts for one worker, and tells what all of them have counted.
+    """Counts for one worker, and reports what all of them have counted.
 
-    ``attachments`` gives the totals of app.attachments.counters; ``queued`` tells how many of this worker's
-    completions wait for their start.
+    ``attachments`` gives the totals of app.attachments.counters; ``queued`` returns how many of this
+    worker's completions are waiting to start.
     """
 
     def __init__(self, attachments: Attachments, queued: Callable[[], int]) -> None:
@@ -74,7 +74,7 @@ class Metrics:
             self._make()
 
     def take_number(self, number: int) -> None:
-        """Count as the process ``number``, which no other is that lives. To be called after the fork."""
+        """Count as process ``number``, unique among the living workers. Call it after the fork."""
         self._number = number
         self._make()
 
@@ -107,7 +107,7 @@ class Metrics:
         self._queued = self._gauge("completions_queued", "Completions of these that wait for their start.")
 
     def look(self) -> None:
-        """Write down what is under way. To be called now and then."""
+        """Record what is under way. To be called now and then."""
         self._in_flight.set(self._in_flight_now)
         self._queued.set(self._queued_now())
 
@@ -118,7 +118,7 @@ class Metrics:
         labelled(self._durations, route, dialect).observe(seconds)
 
     def count_refusal(self, status: int) -> None:
-        """The server has refused what is no request, or has failed at one."""
+        """The server has refused something that is not a valid request, or has failed at one."""
         self._labelled(self._requests, OTHER, OTHER, status).inc()
 
     def begin_completion(self) -> None:
@@ -138,14 +138,14 @@ class Metrics:
         self._labelled(self._tokens, dialect, model, "completion").inc(completion)
 
     def count_upstream(self, errors: Sequence[str], waits: Sequence[float]) -> None:
-        """The codes of what Poe failed in for one completion, and how long its queries waited (seconds)."""
+        """The codes of Poe's failures in one completion, and how long its queries waited, in seconds."""
         for code in errors:
             self._labelled(self._errors, code).inc()
         for seconds in waits:
             self._waits.observe(seconds)
 
     def text(self) -> str:
-        """All of it, of all workers, in Prometheus' text format 0.0.4. Computes, and reads files."""
+        """The metrics of all workers in Prometheus' text format 0.0.4. Computes, and reads files."""
         registry = self._registry
         if self._is_shared:
             registry = CollectorRegistry()
@@ -163,7 +163,7 @@ class Metrics:
 
 
 class _Workers(multiprocess.MultiProcessCollector):
-    """What all workers have written. A file is empty for a moment when a worker makes it."""
+    """What all workers have written. A worker's file is empty for a moment after it is created."""
 
     def collect(self) -> Iterable[Metric]:
         written = [str(path) for path in Path(self._path).glob("*.db") if _size(path)]
@@ -179,7 +179,7 @@ def _size(path: Path) -> int:
 
 
 class _Attachments:
-    """A registry of what is counted elsewhere."""
+    """A collector for what is counted elsewhere."""
 
     def __init__(self, totals: Attachments) -> None:
         self._totals = totals

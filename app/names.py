@@ -17,7 +17,7 @@ _AT_ONCE = 2  # look-ups of a name; each holds one of the few threads of a proce
 
 
 def is_name(text: str) -> bool:
-    """Whether a resolver can be asked for ``text``: no label is empty, too long, or of other characters."""
+    """Whether a resolver can be asked for ``text``: its labels are neither empty, nor too long, nor odd."""
     try:
         return bool(_NAME.fullmatch(text) and text.encode("idna"))
     except UnicodeError:
@@ -25,7 +25,7 @@ def is_name(text: str) -> bool:
 
 
 class _LookUp:
-    """One question to the resolver, in a thread, and what came of it."""
+    """One question to the resolver, asked in a thread, and its outcome."""
 
     def __init__(self, host: str, port: int) -> None:
         self.since = time.monotonic()
@@ -45,15 +45,15 @@ class _LookUp:
 
 
 class Names:
-    """Finds the addresses of ``host``, with few questions at a time, however many ask for them."""
+    """Looks up the addresses of ``host``, with few look-ups at a time however many ask."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = host, port
         self._under_way: list[_LookUp] = []
-        self._lock = threading.Lock()  # who begins a thread lets others run
+        self._lock = threading.Lock()  # starting a thread lets others run
 
     def addresses(self, seconds: float | None = None) -> Sequence[Address]:
-        """What the resolver says. Raises ``OSError``; ``TimeoutError`` if it says nothing in ``seconds``."""
+        """The resolver's answer. Raises ``OSError``; ``TimeoutError`` if there is none within ``seconds``."""
         with self._lock:
             look_up = self._join()
         if not look_up.ended.wait(seconds):
@@ -63,7 +63,7 @@ class Names:
         return look_up.addresses
 
     def _join(self) -> _LookUp:
-        """The last look-up that is under way, or another if that seems to hang."""
+        """The latest look-up under way, or another one if that seems to hang."""
         self._under_way = [each for each in self._under_way if not each.ended.is_set()]
         if self._under_way:
             newest = self._under_way[-1]

@@ -21,14 +21,14 @@ _PORT = re.compile(r":[0-9]{1,5}$")
 
 
 class Proxies:
-    """WSGI middleware: has ``REMOTE_ADDR``, scheme, host and ``SCRIPT_NAME`` say what the client sees.
+    """WSGI middleware that sets ``REMOTE_ADDR``, scheme, host and ``SCRIPT_NAME`` as the client sees them.
 
     ``X-Forwarded-For``, ``-Proto``, ``-Host`` and ``-Prefix`` count if the connection comes from one of the
-    ``trusted`` networks. The client is then the right-most hop that is not trusted: what stands left of it
-    anyone may have written. Of the other three the last value counts, the one of the nearest proxy.
+    ``trusted`` networks. The client is then the right-most hop that is not trusted: anyone may have written
+    what stands to the left of it. Of the other three the last value counts, that of the nearest proxy.
 
-    ``X-Forwarded-Prefix`` names what a proxy has taken off the path. ``prefix`` (``/poe``, or empty) is
-    what proxies leave on it: taken off here where it is.
+    ``X-Forwarded-Prefix`` is what a proxy has removed from the path. ``prefix`` (``/poe``, or empty) is
+    what proxies leave on it: it is removed here.
     """
 
     def __init__(self, application: Application, trusted: Sequence[Network], prefix: str) -> None:
@@ -78,9 +78,9 @@ class Proxies:
 
 
 def parse_address(text: str) -> Address | None:
-    """The IP address in ``text``, also with a port or in brackets; ``None`` if it is none.
+    """The IP address in ``text``, with or without port and brackets; ``None`` if there is none.
 
-    An IPv4 address in IPv6's clothes (``::ffff:192.0.2.1``) is one of IPv4.
+    An IPv4 address written as IPv6 (``::ffff:192.0.2.1``) is taken as IPv4.
     """
     text = text.strip()
     if text.startswith("["):

@@ -18,7 +18,7 @@ _DATABASE = re.compile(r"/?|/\d{1,5}")
 
 
 def checked(url: str) -> str:
-    """``url``, if redis-py reads it as it is meant. Raises ``ValueError``, with nothing of it."""
+    """``url``, if redis-py reads it as it is meant. Raises ``ValueError``, which quotes nothing of it."""
     parts = urlsplit(url)
     is_one_word = url.isascii() and url.isprintable() and " " not in url
     if not is_one_word or parts.fragment or not _has_place(parts):

@@ -23,9 +23,9 @@ Answer = Generator[Sequence[Delta], None, None]
 def judged(
     ask: Callable[[Conversation], Answer], conversation: Conversation, make_judge: Callable[[], Judge]
 ) -> Iterator[Sequence[Delta]]:
-    """The answer to ``conversation``, batch by batch, as far as its judge lets it go.
+    """The answer to ``conversation``, batch by batch, as far as its judge lets it pass.
 
-    ``ask`` is called once a round, and each has a judge of its own. The last batch ends with
+    ``ask`` is called once a round, and each round has a judge of its own. The last batch ends with
     ``Finish`` or ``Failure``.
     """
     first = _Round(make_judge(), Usage(0, 0, 0))
@@ -46,7 +46,7 @@ def judged(
 
 
 class _Round:
-    """One answer and its judge. ``spent`` is what it and all before it cost."""
+    """One answer and its judge. ``spent`` is the usage of this round and all before it."""
 
     def __init__(self, judge: Judge, spent: Usage) -> None:
         self._judge = judge
@@ -55,7 +55,7 @@ class _Round:
         self.has_reasoned = False
 
     def pass_on(self, answer: Answer) -> Iterator[Sequence[Delta]]:
-        """What may leave; not the end of an answer that is refused."""
+        """What may be passed on; not the end of an answer that is refused."""
         for batch in answer:
             if passed := self._judged(batch):
                 self.has_reasoned = self.has_reasoned or any(isinstance(each, Reasoning) for each in passed)
@@ -78,7 +78,7 @@ class _Round:
 
 
 def _shown(conversation: Conversation, answer: str, request: str) -> Conversation:
-    """The conversation with the bot's answer, and what is to be said about it."""
+    """The conversation with the bot's answer and what is wrong with it."""
     answered = [Message(Role.ASSISTANT, [TextPart(answer)])] if answer.strip() else []
     asked = Message(Role.USER, [TextPart(request)])
     return replace(conversation, messages=[*conversation.messages, *answered, asked])

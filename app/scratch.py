@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from shutil import rmtree
 
-_YOUNG_SECONDS = 60.0  # so long another may take from making its folder to holding it
+_YOUNG_SECONDS = 60.0  # another process may take this long from creating its folder to holding it
 
 
 def make(path: Path, prefix: str) -> None:
-    """Make the folder at ``path`` for this user alone, and hold it as long as this process or a child lives.
+    """Create the folder at ``path`` for this user alone, and hold it while this process or a child lives.
 
-    Its neighbours whose names begin with ``prefix`` and that nobody holds are removed.
+    Neighbours whose names begin with ``prefix`` and that nobody holds are removed.
     """
     for neighbour in path.parent.glob(f"{prefix}*"):
         _remove_if_left(neighbour)
@@ -28,14 +28,14 @@ def make(path: Path, prefix: str) -> None:
 def _remove_if_left(path: Path) -> None:
     try:
         descriptor = _opened(path)
-    except OSError:  # another user's, or it has just gone
+    except OSError:  # another user's, or just removed
         return
     try:
         status = os.fstat(descriptor)
         if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _YOUNG_SECONDS:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             rmtree(path, ignore_errors=True)
-    except BlockingIOError:  # its gateway lives
+    except BlockingIOError:  # its gateway is running
         return
     finally:
         os.close(descriptor)

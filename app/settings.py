@@ -284,7 +284,7 @@ class Settings:
 
 
 def log_format() -> str:
-    """``LOG_FORMAT``, also where another variable cannot be used; ``text`` if it cannot be itself."""
+    """``LOG_FORMAT``, even if another variable cannot be used; ``text`` if it cannot be used itself."""
     variable = variables(Settings)["log_format"]
     try:
         return str(variable.read(os.environ))
@@ -293,7 +293,7 @@ def log_format() -> str:
 
 
 def _check_bundle(name: str, path: str) -> None:
-    """Refuse certificates that cannot be read: requests hands on their path unseen."""
+    """Refuse certificates that cannot be read: requests passes on their path unchecked."""
     try:
         if path:
             is_folder = Path(path).is_dir()
@@ -304,7 +304,7 @@ def _check_bundle(name: str, path: str) -> None:
 
 
 def _check_keys(poe_key: str, path: Path | None) -> None:
-    """Poe's key and the gateway's own go together: the one alone is for everybody, the other for nobody."""
+    """Poe's key and the gateway's own go together: alone, the one serves everybody, the others nobody."""
     if poe_key and not path:
         raise SettingsError(
             "POE_API_KEY cannot be used without ACCESS_KEYS: anyone at the port could spend its points. "

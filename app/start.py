@@ -10,7 +10,7 @@ from app.variables import SettingsError
 
 
 def load() -> Settings:
-    """The settings; ends the process if they cannot be used. Standard error is as LOG_FORMAT says."""
+    """The settings; ends the process if they cannot be used. Sets standard error up as LOG_FORMAT says."""
     if log_format() == "json":
         stderr.write_objects()
     try:

@@ -11,7 +11,7 @@ from app.logs import JsonFormatter
 
 
 class ObjectLines(io.TextIOBase):
-    """A stream of text of which each line becomes an object on ``stream``."""
+    """A text stream that writes each of its lines as a JSON object to ``stream``."""
 
     def __init__(self, stream: io.TextIOBase) -> None:
         self._stream = stream
@@ -32,11 +32,11 @@ class ObjectLines(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """An object is written with its line's end."""
+        """Do nothing: an object is written when its line ends."""
         self._stream.flush()
 
     def say(self, text: str, error: BaseException | None = None) -> None:
-        """Write an object for ``text``, and where ``error`` came from."""
+        """Write an object with ``text``, and with where ``error`` was raised."""
         raised = (type(error), error, error.__traceback__) if error else None
         fields = {"levelno": logging.ERROR, "levelname": "ERROR", "msg": text, "exc_info": raised}
         self._stream.write(f"{self._formatter.format(logging.makeLogRecord(fields))}\n")
@@ -44,7 +44,7 @@ class ObjectLines(io.TextIOBase):
 
 
 def write_objects() -> None:
-    """Have all that this process, and what it forks, writes to standard error be objects.
+    """Write as JSON objects whatever this process and its forks write to standard error.
 
     The log writes to ``sys.__stderr__``, which stays as it is.
     """

@@ -23,10 +23,10 @@ def o200k() -> Tokenizer:
 
 
 def _load_bindings() -> ModuleType:
-    """Load bpe-openai's compiled part alone.
+    """Load only the compiled part of bpe-openai.
 
-    Its Python part reads three vocabularies into dictionaries, which nobody here uses, at import:
-    half a second and 65 MB in each worker.
+    Its Python part reads three vocabularies into dictionaries at import, which nobody here uses: half a
+    second and 65 MB in each worker.
     """
     package = importlib.util.find_spec("bpe_openai")
     if package is None or not package.submodule_search_locations:

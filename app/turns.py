@@ -11,7 +11,7 @@ _PAUSE_SECONDS = 0.000_1
 
 
 class Turns:
-    """Of one piece of work after another. Call ``give`` between two.
+    """The turns of one long piece of work. Call ``give`` between its steps.
 
     ``limit`` is how many seconds of work there may be, pauses not counted.
     """
@@ -21,7 +21,7 @@ class Turns:
         self._since = time.monotonic()
 
     def give(self) -> None:
-        """Let others run, if this work has run for long. Raises ``TimeoutError`` past the limit."""
+        """Let others run if this work has run for a while. Raises ``TimeoutError`` beyond the limit."""
         worked = time.monotonic() - self._since
         if worked > _WORK_SECONDS:
             self._left -= worked

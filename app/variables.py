@@ -50,7 +50,7 @@ def setting(
     is_secret: bool = False,
     may_be_empty: bool = False,
 ) -> Any:
-    """A dataclass field whose value the variable ``name`` holds."""
+    """A dataclass field whose value comes from the variable ``name``."""
     variable = Variable(name, default, kind, description, is_secret, may_be_empty)
     return field(metadata={"variable": variable}, repr=not is_secret)
 
@@ -61,5 +61,5 @@ def variables(settings: type) -> dict[str, Variable]:
 
 
 def shown(text: str) -> str:
-    """``text`` without what is no business of a log: the user of an address, a key in the wrong variable."""
+    """``text`` without what must not be logged: the user in an address, a key in the wrong variable."""
     return masked(_USER.sub("***@", text))

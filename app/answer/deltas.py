@@ -16,13 +16,13 @@ from app.errors import ApiError
 
 
 class Text(Struct, frozen=True, gc=False):
-    """More of the answer."""
+    """More of the answer's text."""
 
     text: str
 
 
 class Reasoning(Struct, frozen=True, gc=False):
-    """More of what the bot thought before it answered."""
+    """More of the bot's reasoning before its answer."""
 
     text: str
 
@@ -30,13 +30,13 @@ class Reasoning(Struct, frozen=True, gc=False):
 class Restart(Struct, frozen=True, gc=False):
     """All text and reasoning before this is void: the answer begins anew. Calls stay.
 
-    A whole answer forgets what it has; a stream, which cannot take anything back, begins a new
-    paragraph. Either way the final answer's text stands in it unbroken.
+    A whole answer drops what it has; a stream, which cannot take anything back, begins a new
+    paragraph. Either way it contains the final answer's text unbroken.
     """
 
 
 class ToolCallStart(Struct, frozen=True, gc=False):
-    """A call of a tool begins. ``index`` counts an answer's calls from 0; ``id`` is unique."""
+    """A tool call begins. ``index`` counts the answer's calls from 0; ``id`` is unique."""
 
     index: int
     id: str
@@ -44,14 +44,14 @@ class ToolCallStart(Struct, frozen=True, gc=False):
 
 
 class ToolCallArguments(Struct, frozen=True, gc=False):
-    """More of a call's arguments; all of them joined are a JSON object."""
+    """More of a call's arguments; joined, they are a JSON object."""
 
     index: int
     arguments: str
 
 
 class Usage(Struct, frozen=True, gc=False):
-    """Tokens of o200k: what the bot saw, what it said, and how much of that was reasoning."""
+    """Tokens of o200k: those of the prompt, those of the completion, and how many of these were reasoning."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -66,7 +66,7 @@ class Usage(Struct, frozen=True, gc=False):
 
 
 class Finish(Struct, frozen=True, gc=False):
-    """The end of a good answer. ``reason`` is OpenAI's finish_reason; ``stop`` the stop string, if any."""
+    """The end of a successful answer. ``reason`` is OpenAI's finish_reason, ``stop`` the stop string."""
 
     reason: str
     usage: Usage
@@ -74,7 +74,7 @@ class Finish(Struct, frozen=True, gc=False):
 
 
 class Failure(Struct, frozen=True):
-    """The end of a failed one: an item of the stream, so that it cannot get lost on the way."""
+    """The end of a failed answer: an item of the stream, so that it cannot get lost on the way."""
 
     error: ApiError
 
@@ -86,12 +86,12 @@ _text_of = attrgetter("text")
 
 
 def only_texts(batch: Sequence[object]) -> list[str] | None:
-    """The texts of a batch that has nothing else, as nearly all do; ``None`` for any other."""
+    """The items of a batch of nothing but text, as nearly all are; ``None`` for any other batch."""
     return list(map(_text_of, batch)) if set(map(type, batch)) == {Text} else None
 
 
 def joined(batch: Sequence[Delta]) -> Sequence[Delta]:
-    """The same with adjoining texts in one: a string takes fifty bytes beside its letters."""
+    """The same batch with adjacent texts joined: each string takes fifty bytes besides its letters."""
     whole: list[Delta] = []
     for kind, deltas in groupby(batch, type):
         if kind is Text:

@@ -295,7 +295,7 @@ def _link(file: File) -> str:
 
 
 def _target(url: str) -> str:
-    """A URL as a link's target: what would end it early is percent-encoded (RFC 3986)."""
+    """A URL as a link's target: characters that would end it early are percent-encoded (RFC 3986)."""
     return re.sub(
         r"[\s()<>]",
         lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()),

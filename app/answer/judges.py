@@ -21,9 +21,9 @@ _JSON_LIMIT = 2_000_000  # characters of an answer that is searched for JSON
 
 
 class Refusal(Struct, frozen=True):
-    """An answer that may not leave, and what it said.
+    """An answer that is not passed on, and what it said.
 
-    ``request`` is for the bot, to try again, if that makes sense; ``error`` for the client, if it is in
+    ``request`` asks the bot to try again, if that makes sense; ``error`` is for the client, if it is in
     vain.
     """
 
@@ -33,14 +33,14 @@ class Refusal(Struct, frozen=True):
 
 
 class Judge(Protocol):
-    """Of one answer, without its ``Finish``."""
+    """Judges one answer, without its ``Finish``."""
 
     def feed(self, batch: Sequence[Delta]) -> Sequence[Delta]:
-        """Take a batch; what of the answer may leave already."""
+        """Take a batch; return what may be passed on already."""
         ...
 
     def verdict(self, finish_reason: str, give_turn: Callable[[], None]) -> Sequence[Delta] | Refusal:
-        """The answer is over: what was held back, or why it may not leave.
+        """The answer is over: return what was held back, or why it is not passed on.
 
         ``give_turn`` is called between pieces of work. It raises ``TimeoutError`` when that takes too long.
         """
@@ -48,7 +48,7 @@ class Judge(Protocol):
 
 
 class _UntilCalled:
-    """Holds text until a call comes, with which all may leave. Reasoning is not held."""
+    """Holds text until a call comes, with which everything is passed on. Reasoning is not held."""
 
     def __init__(self) -> None:
         self._held: list[Text] = []
@@ -74,7 +74,7 @@ class _UntilCalled:
 
 
 class RequiredCall(_UntilCalled):
-    """Wants a call of a tool. Of one that is named the call alone leaves: it is an answer in a form."""
+    """Requires a tool call. If the tool is named, only the call is passed on: it is an answer in a form."""
 
     def __init__(self, choice: ToolChoice) -> None:
         super().__init__()
@@ -104,9 +104,9 @@ class _SchemaTooSlow(Exception):
 
 
 class FittingJson(_UntilCalled):
-    """Wants JSON of a certain form, or a call. What leaves is the JSON alone, as it was written.
+    """Requires JSON of a certain form, or a call. Only the JSON is passed on, as it was written.
 
-    An answer that was cut (``length``) leaves as it is: it can only be half of what was asked for.
+    A truncated answer (``length``) is passed on as it is: it can only be half of what was asked for.
     """
 
     def __init__(self, wanted: ResponseFormat) -> None:

@@ -20,9 +20,9 @@ _HALF_CHARACTER = 3  # tokens at most that may hold a part of a character whose 
 
 
 class StopStrings:
-    """Ends the answer just before the first stop string in its text; reasoning is not looked at.
+    """Ends the answer just before the first stop string in its text; reasoning is not searched.
 
-    Where two match, the one that begins first counts, whatever the cuts; ``found`` is that one.
+    If several match, the one that begins first counts, whatever the cuts; ``found`` is that one.
     """
 
     def __init__(self, stop: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ class StopStrings:
         return passed
 
     def finish(self) -> list[_Item]:
-        """The answer is over: nothing completes a stop string any more."""
+        """The answer is over: nothing can complete a stop string any more."""
         held, self._held = self._held, ""
         end = self._find(held)
         if end is not None:
@@ -148,11 +148,11 @@ class MaxTokens:
             self._show(len(self._open), passed)
 
     def _fits(self) -> bool:
-        """Whether all open text is sure to be within the bound: a token has a byte at least."""
+        """Whether all open text surely fits the limit: a token has at least one byte."""
         return self._counted + self._open_bytes + _HALF_CHARACTER <= self._limit
 
     def _count(self, end: int, passed: list[_Item]) -> None:
-        """Count the open text up to ``end``, and end the answer in it if the limit is there."""
+        """Count the open text up to ``end``, and end the answer within it if it reaches the limit."""
         closed = self._open[:end]
         count = sum(self._tokenizer.count(piece) for piece in slices(closed))
         room = self._limit - self._counted
@@ -168,7 +168,7 @@ class MaxTokens:
         self._shown = max(0, self._shown - end)
 
     def _cut(self, text: str, room: int) -> str:
-        """The first ``room`` tokens of ``text``, less a character that they hold only half of."""
+        """The first ``room`` tokens of ``text``, without a character of which they have only a part."""
         encoded = (token for piece in slices(text) for token in self._tokenizer.encode(piece))
         tokens = list(islice(encoded, room))
         while True:

@@ -97,7 +97,7 @@ class NativeCalls:
         return ToolCallStart(call.number, id, name)
 
     def _index_of(self, piece: ToolCallPiece) -> int:
-        """The index that the bot gives; else a new id begins the next call."""
+        """The index that the bot gives; without one, a new id begins the next call."""
         if piece.index is not None:
             return piece.index
         last = self._calls.get(self._last)

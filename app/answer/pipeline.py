@@ -25,7 +25,7 @@ _PIECE = 16384  # characters that pass the stages at a time: about as many as a 
 
 
 class Stage(Protocol):
-    """One step. Its types are its own: each takes what the one before gives."""
+    """One step. Its types are its own: each stage takes what the one before it returns."""
 
     def feed(self, batch: Sequence[Any]) -> Sequence[Any]: ...
     def finish(self) -> Sequence[Any]: ...
@@ -35,9 +35,9 @@ class Pipeline:
     """Poe's events in, deltas out, for one answer.
 
     ``stop`` and ``max_tokens`` are the request's limits, ``written_calls`` reads calls out of the
-    text, ``native_calls`` takes those that the bot makes itself. Once ``finish_reason`` is set the
-    answer is over: by a limit or a call while it was fed, else by ``finish``. ``give_turn`` is called
-    between pieces of work.
+    text, ``native_calls`` takes those that the bot makes itself. Once ``finish_reason`` is set,
+    the answer is over: because of a limit or a call in what it was fed, else by ``finish``.
+    ``give_turn`` is called between pieces of work.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Pipeline:
         self.finish_reason: str | None = None
 
     def feed(self, events: Sequence[Event]) -> Sequence[Delta]:
-        """Deltas that ``events`` bring. ``Error`` and ``Done`` are the caller's to look at."""
+        """The deltas that ``events`` yield. ``Error`` and ``Done`` are left to the caller."""
         if self._native_calls is None:
             return self._feed_text(events)
         pieces = [event for event in events if isinstance(event, ToolCallPiece)]
@@ -79,7 +79,7 @@ class Pipeline:
         return [*text, *self._run_in_pieces(len(self._stages) - 1, self._native_calls.feed(pieces))]
 
     def finish(self) -> Sequence[Delta]:
-        """The answer has come to its end: deltas that were held back."""
+        """The answer has ended: the deltas that were held back."""
         if self._is_calling:
             return self._end_calls()
         deltas = self._finish(0)
@@ -87,12 +87,12 @@ class Pipeline:
         return deltas
 
     def usage(self, prompt_tokens: int) -> Usage:
-        """What the answer cost, once it is over."""
+        """The usage of the answer, once it is over."""
         return self._usage.total(prompt_tokens)
 
     @property
     def stop(self) -> str | None:
-        """The stop string that has ended the answer, if one has."""
+        """The stop string that ended the answer, if one did."""
         return self._stops.found if self.finish_reason == "stop" else None
 
     def _feed_text(self, events: Sequence[Event]) -> Sequence[Delta]:
@@ -106,7 +106,7 @@ class Pipeline:
         return deltas
 
     def _end_text(self, events: Sequence[Event]) -> Sequence[Delta]:
-        """The last text before the calls. A limit may end the answer in it."""
+        """Release the last text before the calls. A limit may end the answer within it."""
         self._is_calling = True
         deltas = self._feed_text(events)
         if not self.finish_reason:
@@ -145,7 +145,7 @@ class Pipeline:
         return deltas
 
     def _reason(self) -> str | None:
-        """Why the answer is over: a call has passed, or a limit is reached."""
+        """Why the answer is over: a call was passed on, or a limit was reached."""
         return "tool_calls" if self._usage.has_calls else self._limit_reached()
 
     def _limit_reached(self) -> str | None:
@@ -154,7 +154,7 @@ class Pipeline:
 
 
 def _pieces(batch: Sequence[Any]) -> Iterator[list[Any]]:
-    """``batch`` in parts of no more than ``_PIECE`` characters, long items cut."""
+    """``batch`` in parts of at most ``_PIECE`` characters, with long items cut."""
     piece: list[Any] = []
     room = _PIECE
     for item in (part for whole in batch for part in _parts(whole)):

@@ -44,7 +44,7 @@ _PROGRESS_LIMIT = 300
 
 
 def is_progress(text: str) -> bool:
-    """Whether ``text`` as a whole is nothing but lines that tell of work going on."""
+    """Whether ``text`` consists of nothing but lines that report progress."""
     if len(text) > _PROGRESS_LIMIT:
         return False
     lines = [line for line in text.split("\n") if line.strip()]
@@ -52,7 +52,7 @@ def is_progress(text: str) -> bool:
 
 
 class Settle:
-    """Events in, text that stays and files out. ``passed``: how many characters the last batch let go on."""
+    """Events in, settled text and files out. ``passed`` counts the characters released by the last batch."""
 
     def __init__(self) -> None:
         self._held: list[str] | None = []  # None: text goes on at once
@@ -77,13 +77,13 @@ class Settle:
         return settled
 
     def finish(self) -> list[Text | Restart | File]:
-        """The answer is over: what is held is final."""
+        """The answer is over: what is held back is final."""
         settled: list[Text | Restart | File] = []
         self._release(settled)
         return settled
 
     def _take(self, texts: Sequence[str], settled: list[Text | Restart | File]) -> None:
-        """Hold ``texts`` until one of them lets everything go; what follows that one flows."""
+        """Hold ``texts`` back until one of them releases everything; those after it pass at once."""
         held = 0
         while self._held is not None and held < len(texts):
             if texts[held]:
@@ -108,7 +108,7 @@ class Settle:
         self._appended = 0
 
     def _release(self, settled: list[Text | Restart | File]) -> None:
-        """Let go what is held: all of the answer if the bot has replaced, else what is new."""
+        """Release what is held back: the whole answer if the bot has replaced it, else what is new."""
         if self._held is None:
             return
         text = "".join(self._held)

@@ -53,7 +53,7 @@ _State = Callable[["Thinking", str, int, _Output], int]
 
 
 class _Place(Enum):
-    """Where in its line the text stands."""
+    """Where in its line the text has got to."""
 
     PARAGRAPH = "at the start of a line, behind an empty one"
     BLANK = "in a line that is blank so far"
@@ -95,7 +95,7 @@ class Thinking:
         return passed
 
     def finish(self) -> _Output:
-        """The answer is over: what is held is what it looks like."""
+        """The answer is over: what is held back is what it looks like."""
         passed: _Output = []
         held, self._held = self._held, ""
         if self._state == Thinking._read_tagged:
@@ -106,7 +106,7 @@ class Thinking:
         return passed
 
     def _take(self, items: list[Text], passed: _Output) -> None:
-        """Read ``items``; those inside a line of the answer, as nearly all are, go on as they are."""
+        """Read ``items``; those within a line of the answer, as nearly all are, pass as they are."""
         if not self._flows:
             self._read(items[0].text, passed)
             items = items[1:]
@@ -120,7 +120,7 @@ class Thinking:
                 self._read(item.text, passed)
 
     def _goes_on(self, text: str) -> bool:
-        """Whether the line of the answer does with ``text``, and nothing else."""
+        """Whether ``text`` only continues the current line of the answer."""
         return "\n" not in text and not (self._may_call and "<" in text)
 
     def _read(self, text: str, passed: _Output) -> None:
@@ -206,12 +206,12 @@ class Thinking:
         return end
 
     def _read_rest(self, text: str, position: int, _passed: _Output) -> int:
-        """The answer, where nothing in it is a marker any more."""
+        """The rest of the answer, in which nothing is a marker any more."""
         self._text.append(text[position:])
         return len(text)
 
     def _read_marker(self, text: str, position: int, _passed: _Output) -> int:
-        """A marker's line is there: does a quote follow?"""
+        """The marker's line is complete: does a quote follow?"""
         start = _end_of(_SPACE, text, position)
         line_end = text.index("\n", start) + 1
         after = _end_of(markers.LINES_BEFORE_QUOTE, text, line_end)
@@ -297,7 +297,7 @@ def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 
 def _place_at_end(text: str, position: int) -> _Place:
-    """Where the text stands after ``text[position:]``, which began inside a line."""
+    """Where in its line ``text[position:]``, which began inside a line, ends."""
     line_end = text.rfind("\n", position)
     if line_end < 0 or not _BLANK_END.match(text, line_end + 1):
         return _Place.INSIDE

@@ -18,7 +18,7 @@ _BOUNDARY = re.compile(r"(?<=\S)(?= )|(?<=[^\W_])(?=[，。！？；：、）])"
 
 
 class Tokenizer(Protocol):
-    """What is needed of a tokenizer. Safe for texts of up to ``UNBROKEN_LIMIT`` characters."""
+    """A tokenizer, as far as it is needed. Safe for texts of up to ``UNBROKEN_LIMIT`` characters."""
 
     def count(self, text: str) -> int: ...
     def encode(self, text: str) -> list[int]: ...
@@ -26,7 +26,7 @@ class Tokenizer(Protocol):
 
 
 class TokenMeter:
-    """Counts what ``add`` is given. ``total`` ends the counting."""
+    """Counts the texts given to ``add``. ``total`` ends the counting."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -67,7 +67,7 @@ def slices(text: str) -> Iterator[str]:
 
 
 def last_boundary(text: str, start: int = 0, end: int | None = None) -> int:
-    """The last place in ``text[start:end]`` that cuts ``text`` without changing its count, or 0."""
+    """The last place in ``text[start:end]`` at which cutting ``text`` does not change its count, or 0."""
     end = len(text) if end is None else end
     space = end
     while (space := text.rfind(" ", max(start, 1), space)) > 0:
@@ -80,7 +80,7 @@ def last_boundary(text: str, start: int = 0, end: int | None = None) -> int:
 def _cuts(text: str) -> Iterator[int]:
     """Ends of slices, each determined by the text before it alone. What follows the last is open.
 
-    Where text is cut for want of a boundary depends on the boundary before it only, so that it is
+    Where a text without boundaries is cut depends only on the last boundary before it, so the cuts are
     the same wherever counting began.
     """
     start = 0

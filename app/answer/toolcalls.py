@@ -44,8 +44,8 @@ _State: TypeAlias = Callable[["ToolCalls", str, int], int]
 class ToolCalls:
     """Text in; text and calls of ``tools`` out. Reasoning passes.
 
-    ``make_id`` names a call. Unless ``parallel``, the answer is over with its first call. ``is_over``:
-    nothing that the bot still writes can matter.
+    ``make_id`` makes a call's id. Unless ``parallel``, the answer ends with its first call. ``is_over``:
+    nothing that the bot still writes matters.
     """
 
     def __init__(self, tools: Sequence[Tool], make_id: Callable[[], str], *, parallel: bool = True) -> None:
@@ -97,7 +97,7 @@ class ToolCalls:
         return self._out.take()
 
     def finish(self) -> list[_Output]:
-        """The answer is over: what is held is what it looks like, and a call that is open ends."""
+        """The answer is over: what is held back is what it looks like, and an open call ends."""
         self._is_last = True
         self._read("")
         while self._opening is not None and self._flowing is None and not self.is_over:
@@ -148,7 +148,7 @@ class ToolCalls:
     # The states.
 
     def _read_text(self, text: str, position: int) -> int:
-        """Outside of calls."""
+        """Text outside of calls."""
         place = self._prose.skip(text, position)
         while place < len(text) and not self._openings.may_begin(text, place):
             place = self._prose.skip(text, place + 1)
@@ -185,7 +185,7 @@ class ToolCalls:
         return opening.end
 
     def _pass_sign(self, text: str, position: int) -> int:
-        """What stands at ``position`` begins no call."""
+        """The sign at ``position`` does not begin a call."""
         if self.called:
             self.is_over = True
             return position
@@ -217,7 +217,7 @@ class ToolCalls:
         return position
 
     def _read_behind_object(self, text: str, position: int) -> int:
-        """What stands behind a whole object shows whether it is a call."""
+        """What follows the complete object shows whether it is a call."""
         assert self._opening is not None
         end = self._opening.closing(text, position)
         if end is UNDECIDED:
@@ -266,7 +266,7 @@ class ToolCalls:
             self._flowing = self._opening = None
 
     def _accept_object(self) -> bool:
-        """Whether the object is a call; if so, that is made."""
+        """Whether the object is a call; if it is, pass that on."""
         assert self._opening is not None
         call = self._opening.called(self._object.text, self._names)
         if call is None:
@@ -278,7 +278,7 @@ class ToolCalls:
         return True
 
     def _refuse_object(self) -> None:
-        """The object is no call: what opened it is text, or the end of the answer behind a call."""
+        """The object is not a call: it is text, or, after a call, the end of the answer."""
         self._opening = None
         if self.called:
             self.is_over = True
@@ -288,7 +288,7 @@ class ToolCalls:
         self._state = ToolCalls._read_text
 
     def _read_after(self, text: str, position: int) -> int:
-        """Behind a call: further ones, or the end."""
+        """After a call: further calls, or the end."""
         if between := _BETWEEN_CALLS.match(text, position):
             return between.end()
         fence = _FENCE_END.match(text, position)
@@ -302,7 +302,7 @@ class ToolCalls:
 
 
 class _Out:
-    """What goes out with one batch. Neighbours of a kind become one."""
+    """The output of one batch. Adjacent items of the same kind are joined."""
 
     def __init__(self) -> None:
         self._items: list[_Output] = []

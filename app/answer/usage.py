@@ -13,9 +13,9 @@ _Item: TypeAlias = Text | Reasoning | Restart | ToolCallStart | ToolCallArgument
 
 
 class UsageMeter:
-    """Lets everything through. What a ``Restart`` voids does not count, streamed or whole.
+    """Passes everything on. What a ``Restart`` voids does not count, streamed or whole.
 
-    ``has_calls``: a call has passed.
+    ``has_calls``: a call was passed on.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:

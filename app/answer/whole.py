@@ -20,7 +20,7 @@ from app.answer.deltas import (
 
 @dataclass
 class Call:
-    """A call, as far as it has come. Its arguments are JSON, as the bot wrote it, in pieces."""
+    """A call, as far as it has come. Its arguments are pieces of JSON, as the bot wrote it."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class Call:
 
 
 class WholeAnswer:
-    """Collects deltas. It is over with its ``finish``."""
+    """Collects deltas. The answer is over once ``finish`` is set."""
 
     def __init__(self) -> None:
         self._text: list[str] = []

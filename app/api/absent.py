@@ -12,11 +12,11 @@ from app.api.requests import PANEL_PREFIXES, render_error
 from app.dialects import absent
 from app.logs import word
 
-_ROOTS = ("/", "/v1")  # with these all begin
+_ROOTS = ("/", "/v1")  # every path begins with these
 
 
 def install(app: Flask) -> None:
-    """Have ``app`` say where to go instead."""
+    """Have ``app`` answer unknown paths with the right one."""
     app.register_error_handler(NotFound, partial(_answer, app))
 
 
@@ -27,7 +27,7 @@ def _answer(app: Flask, _error: NotFound) -> Response:
 
 
 def _meant(app: Flask) -> str | None:
-    """The path that was probably meant: one that the wrong one begins or ends with, or is like."""
+    """The path that was probably meant: the requested one begins or ends with it, or resembles it."""
     rules = {rule.rule for rule in app.url_map.iter_rules()}
     known = sorted(
         (rule for rule in rules if "<" not in rule and not rule.startswith(PANEL_PREFIXES)), key=len

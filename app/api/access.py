@@ -16,23 +16,23 @@ _OWN_HINT = "Send a key of this gateway, which you get from its operator, as 'Au
 
 @dataclass(frozen=True)
 class Grant:
-    """``poe_key`` goes to Poe; ``name`` is that of the client's key, if it is one of the gateway's own."""
+    """``poe_key`` is sent to Poe; ``name`` is that of the client's key, if it is one of the gateway's own."""
 
     poe_key: str
     name: str | None = None
 
 
 class Access:
-    """Has clients bring Poe keys, or, with ``keys``, keys of the gateway's own for its ``poe_key``."""
+    """Requires Poe keys of clients, or, with ``keys``, the gateway's own keys, which use its ``poe_key``."""
 
     def __init__(self, poe_key: str = "", keys: KeyFile | None = None) -> None:
         self._poe_key = poe_key
         self._keys = keys
 
     def grant(self, request: Request) -> Grant:
-        """What ``request`` may. Raises ``ApiError`` (401) without a key that is one.
+        """What ``request`` is granted. Raises ``ApiError`` (401) without a usable key.
 
-        Whether a Poe key is good, Poe decides.
+        Whether a Poe key is valid, Poe decides.
         """
         if self._keys is None:
             return Grant(_api_key(request, _POE_HINT))

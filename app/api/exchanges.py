@@ -35,13 +35,13 @@ from app.turns import Turns
 _STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",  # nginx: hand on at once
+    "X-Accel-Buffering": "no",  # nginx: pass on at once
 }
 _CLIENT_GONE_STATUS = 499  # nginx's, for the log; nobody reads the answer
 
 
 class Exchanges:
-    """Serves over ``completions``, for whom ``access`` lets in, as many at once as ``admission`` does."""
+    """Serves ``completions`` to clients that ``access`` lets in, as many at once as ``admission`` allows."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Exchanges:
         return blueprint
 
     def serve(self, decode: Decode) -> Response:
-        """Answer the request that is being served. Raises ``ApiError`` where there is nothing to answer."""
+        """Answer the request being served. Raises ``ApiError`` if that fails before an answer begins."""
         request = requests.served()
         grant = self._access.grant(request)
         record, trace = requests.record(), Trace()
@@ -102,7 +102,7 @@ class Exchanges:
         return respond()
 
     def count(self, decode: Decode) -> int:
-        """The tokens of the request that is being served; nobody is asked. Raises ``ApiError``."""
+        """The tokens of the request being served; no bot is asked. Raises ``ApiError``."""
         request = requests.served()
         self._access.grant(request)
         asked = self._asked(request, decode)
@@ -131,7 +131,7 @@ class Exchanges:
 
 
 class _Stream(Response):
-    """A body that consists of bytes already, under header fields that need no correction."""
+    """A body that is bytes already, with headers that need no correction."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:  # noqa: ARG002
         return self.headers
@@ -141,7 +141,7 @@ class _Stream(Response):
 
 
 class _Exchange:
-    """One request and its answer, on the wire of HTTP."""
+    """One request and its answer over HTTP."""
 
     def __init__(self, pump: Pump[Sequence[Delta]], record: Record, trace: Trace) -> None:
         self._pump = pump
@@ -167,8 +167,8 @@ class _Exchange:
     def stream(self, answer: StreamedAnswer) -> Response:
         """The answer as it comes.
 
-        The status waits for the first thing that Poe says, so that an error has one, but no longer
-        than a heartbeat.
+        The status waits for Poe's first word, so that an error can have its own, but no longer than a
+        heartbeat.
         """
         first: Sequence[Delta] | None
         try:

@@ -20,7 +20,7 @@ def _json(content: object) -> Response:
 
 
 def create_blueprint(lifecycle: Lifecycle) -> Blueprint:
-    """The routes; ``/readyz`` tells what ``lifecycle`` says."""
+    """The routes; ``/readyz`` reports the state of ``lifecycle``."""
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/")

@@ -15,7 +15,7 @@ _PATH = "/metrics"
 
 
 def create_blueprint(metrics: Metrics, check: Callable[[], None] | None) -> Blueprint:
-    """The route, for whom ``check`` lets pass."""
+    """The route, for requests that ``check`` lets pass."""
     blueprint = Blueprint("metrics", __name__)
     if check is not None:
         blueprint.before_request(check)
@@ -34,7 +34,7 @@ def create_blueprint(metrics: Metrics, check: Callable[[], None] | None) -> Blue
 
 
 def keep_apart(port: int) -> None:
-    """Let nothing but the metrics be on ``port``, and the metrics nowhere else. Raises a 404."""
+    """Serve only the metrics on ``port``, and the metrics nowhere else. Raises a 404."""
     is_there = request.environ["SERVER_PORT"] == str(port)
     is_meant = request.path.rstrip("/") == _PATH
     if is_there and not is_meant:

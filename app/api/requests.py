@@ -25,7 +25,7 @@ from app.metrics import OTHER, Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,4096}")
-# Asked for all the time. Of the panel's, what is refused is told: it may be a guess at the password.
+# Asked for all the time. Refused requests for the panel are logged: they may be guesses at the password.
 _QUIET_PATHS = ("/healthz", "/readyz")
 _QUIET_PANEL_PATHS = ("/static/", "/api/admin/state", "/metrics")
 PANEL_PREFIXES = ("/admin", "/api/", "/static/", "/metrics")  # same origin only
@@ -48,8 +48,8 @@ _FINAL = {"x-should-retry": "false"}
 class Record:
     """One request's line in the log. No key and no text of a message ever goes into it.
 
-    ``client``: the address that it came from, see app/proxies.py. ``route``, ``dialect`` and ``model`` are
-    what it is counted by in the ``metrics``; ``trace`` is that of its completion, if there is one.
+    ``client`` is the address it came from (see app/proxies.py). ``route``, ``dialect`` and ``model`` are its
+    labels in the ``metrics``; ``trace`` is that of its completion, if there is one.
     """
 
     id: str
@@ -67,17 +67,17 @@ class Record:
     details: dict[str, object] = field(default_factory=dict)
 
     def begin_completion(self, trace: Trace, model: str) -> None:
-        """It is for a completion. ``model``: its label, one of not too many."""
+        """The request is for a completion. ``model`` is its label, one of not too many."""
         self.trace, self.model = trace, model
         self.metrics.begin_completion()
 
     def note_first_byte(self) -> None:
-        """The first thing that says something has left for the client."""
+        """The first meaningful byte has been sent to the client."""
         if self.first_ms is None:
             self.first_ms = self._elapsed_ms()
 
     def write(self) -> None:
-        """Write the line."""
+        """Write the log line."""
         times = {"first_ms": self.first_ms, "total_ms": self._elapsed_ms()}
         facts = {"id": self.id, "client": self.client, "status": self.status} | self.details | times
         is_fine = self.status < HTTPStatus.BAD_REQUEST
@@ -86,7 +86,7 @@ class Record:
         logger.log(logging.DEBUG if is_quiet else logging.INFO, Line(says, facts))
 
     def count(self) -> None:
-        """Put it into the metrics."""
+        """Count the request in the metrics."""
         metrics = self.metrics
         metrics.count_request(self.route, self.dialect, self.status, time.monotonic() - self.started)
         if self.trace is None:
@@ -104,7 +104,7 @@ class Record:
 
 
 def served() -> Request:
-    """The request being served: itself, for Flask's ``request`` looks it up at each access."""
+    """The request being served, itself: Flask's ``request`` looks it up at each access."""
     proxy: Any = request
     current: Request = proxy._get_current_object()
     return current
@@ -117,7 +117,7 @@ def record() -> Record:
 
 
 def is_anthropics() -> bool:
-    """Whether the request being served is of a client of Anthropic's API."""
+    """Whether the request being served comes from a client of Anthropic's API."""
     current = served()
     if "HTTP_ANTHROPIC_VERSION" in current.environ or current.blueprint == "messages":
         return True
@@ -125,7 +125,7 @@ def is_anthropics() -> bool:
 
 
 def install(app: Flask, metrics: Metrics, gates: Sequence[Callable[[], None]] = ()) -> None:
-    """Make ``app`` do all this for every request. ``gates`` come first, and may raise."""
+    """Make ``app`` do all this for every request. ``gates`` are called first, and may raise."""
     app.before_request(partial(_begin, metrics))
     for gate in gates:
         app.before_request(gate)
@@ -202,7 +202,7 @@ def _allow_origins(response: Response, method: str) -> None:
 
 
 def render_error(error: ApiError, render: Callable[[ApiError, str], bytes] | None = None) -> Response:
-    """``error`` as ``render`` writes it; else as Anthropic's clients read it, or as all others do."""
+    """Render ``error`` with ``render``, or else in the form of the client's API."""
     render = render or (messages_answer.render_error if is_anthropics() else chat_answer.render_error)
     current = record()
     current.details["code"] = error.code or error.type
@@ -217,7 +217,7 @@ def _render_fault(error: Exception) -> Response:
 
 
 def _from_http(error: HTTPException) -> ApiError:
-    """What Flask refuses by itself."""
+    """An error that Flask raised by itself."""
     status = error.code or 500
     if isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ()))
