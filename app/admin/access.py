@@ -17,14 +17,14 @@ from app.proxies import parse_address
 TRIES = 10
 TRIES_SECONDS = 60.0
 
-_SITE_BITS = 64  # of an IPv6 address: what one customer surely has to himself
+_SITE_BITS = 64  # bits of an IPv6 address that surely belong to one customer
 
 
 class Access:
     """Lets requests with the right ``user`` and ``password`` pass.
 
-    Wrong ones are counted in ``tries`` by the client's address. As long as there is no room for another,
-    nobody passes from there, whatever the password; what has no credentials is no try.
+    Wrong ones are counted in ``tries`` by the client's address. While there is no room for another, nobody
+    passes from that address, whatever the password. A request without credentials is not a try.
     """
 
     def __init__(self, user: str, password: str, tries: Counts) -> None:
@@ -37,7 +37,7 @@ class Access:
         self._require = self._basic.login_required(lambda: None)
 
     def check(self) -> None:
-        """Look at the request being served. Raises ``ApiError``: 401, 403 or 429."""
+        """Check the request being served. Raises ``ApiError``: 401, 403 or 429."""
         if request.path.startswith("/api/"):
             check_origin(request)
         self._require()
@@ -60,7 +60,7 @@ class TokenAccess:
         self._tries = tries
 
     def check(self) -> None:
-        """Look at the request being served. Raises ``ApiError``: 401 or 429."""
+        """Check the request being served. Raises ``ApiError``: 401 or 429."""
         scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not given.strip():
             raise invalid_token()
@@ -82,7 +82,7 @@ def _refuse() -> ApiError:
 
 
 def _source(address: str) -> str:
-    """What wrong passwords are counted by: the address; of IPv6 the network that it is in."""
+    """What wrong passwords are counted by: the address, or, for IPv6, its network."""
     parsed = parse_address(address)
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((int(parsed), _SITE_BITS), strict=False))

@@ -21,18 +21,18 @@ def json(content: object) -> Response:
 
 
 def saved(state: State) -> Response:
-    """The configuration in force, with the version of the file as its tag."""
+    """The configuration in force, with the file's version as its ETag."""
     response = json(shown(state.fields))
     response.set_etag(state.version)
     return response
 
 
 def shown(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The file's content, but of the token only whether there is one."""
+    """The file's content; of the token only whether there is one."""
     open_fields = {name: value for name, value in fields.items() if name not in (SECRET, IS_SET)}
     return open_fields | {IS_SET: bool(fields.get(SECRET))}
 
 
 def error(found: ConfigError | None) -> dict[str, Any] | None:
-    """What is wrong with a file, and where."""
+    """What is wrong with the file, and where."""
     return {"message": found.message, "path": found.path, "line": found.line} if found else None

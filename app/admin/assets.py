@@ -22,7 +22,7 @@ _TYPES = {
 class Assets:
     """The files in ``folder``; ``digest`` changes when any of them does.
 
-    ``modules`` are the paths of the scripts in folders: what panel.js imports, and they each other.
+    ``modules`` are the paths of the scripts in folders, which panel.js and they themselves import.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +31,7 @@ class Assets:
         self.modules = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*.js"))
 
     def send(self, path: str) -> Response:
-        """The file at ``path``. Below ``DIGEST/`` it never changes; without that browsers ask each time."""
+        """The file at ``path``. Below ``DIGEST/`` it never changes; elsewhere browsers ask each time."""
         name = path.removeprefix(f"{self.digest}/")
         kind = _TYPES.get(Path(name).suffix)
         response = send_from_directory(self.folder, name, mimetype=kind, etag=self.digest)
@@ -41,7 +41,7 @@ class Assets:
 
 
 def create_blueprint(assets: Assets) -> Blueprint:
-    """The route below which they are."""
+    """The route that serves them."""
     blueprint = Blueprint("assets", __name__)
     blueprint.after_request(secure)
     blueprint.get("/static/<path:path>")(assets.send)

@@ -21,7 +21,7 @@ from app.models.store import Store
 
 
 def create_blueprint(catalog: Catalog, listing: Listing, store: Store, seen: Seen) -> Blueprint:
-    """The route. Bots are new in Poe's list, or have gone, by what ``seen`` remembers."""
+    """The route. Which bots are new in Poe's list, or gone, follows from what ``seen`` remembers."""
     blueprint = Blueprint("bots", __name__)
 
     @blueprint.get("/api/models")
@@ -45,7 +45,7 @@ def create_blueprint(catalog: Catalog, listing: Listing, store: Store, seen: See
 
 
 def _see_to_list(catalog: Catalog, listing: Listing) -> None:
-    """Wait for a list if there never was one, but not again and again while Poe is down."""
+    """Wait for a list if there never was one, but not repeatedly while Poe is down."""
     if listing.failure:
         catalog.refresh_in_background()
         return
@@ -63,10 +63,10 @@ class Bots:
         self._seen = None if seen is None else {name.casefold(): name for name in seen}
         self._options: dict[str, Any] = {}
         for name, options in (fields.get("models") or {}).items():
-            self._options.setdefault(name.casefold(), options or {})  # of two keys the first counts
+            self._options.setdefault(name.casefold(), options or {})  # the first of two such keys counts
 
     def told(self) -> list[dict[str, Any]]:
-        """All of them; those that have gone from Poe's list and stand nowhere else last."""
+        """All of them; last those that are gone from Poe's list and known from nowhere else."""
         known = {entry.model.id.casefold() for entry in self._entries}
         gone = [name for key, name in (self._seen or {}).items() if key not in known]
         return [self._told(entry) for entry in (*self._entries, *map(_nowhere, gone))]

@@ -43,7 +43,7 @@ def create_blueprint(store: Store, note_save: Callable[[], None]) -> Blueprint:
 
 
 class _Views:
-    """What each route answers. All raise ``ApiError`` for what is refused."""
+    """The routes' views. All of them raise ``ApiError`` if the request is refused."""
 
     def __init__(self, store: Store, note_save: Callable[[], None]) -> None:
         self._store = store
@@ -93,7 +93,7 @@ class _Views:
         self._store.latest()
         preview = self._store.preview(given.text)
         fields = dict(preview.fields)
-        if fields.get(SECRET) == MASK:  # from a text that was shown
+        if fields.get(SECRET) == MASK:  # the token of a text that was shown
             del fields[SECRET]
         if given.dry_run:
             return answers.json({"config": answers.shown(fields), "changes": preview.changes})
@@ -107,12 +107,12 @@ class _Views:
         return answers.saved(state)
 
     def _if_match(self) -> str | None:
-        """The version that the change is meant for (RFC 9110 section 13.1.1); ``None``: whichever it is."""
+        """The version that the change is meant for (RFC 9110 section 13.1.1); ``None``: any."""
         tags = request.if_match
         if not tags or tags.star_tag:
             return None
         current = self._store.latest().version
-        wanted = tags.as_set(include_weak=True)  # proxies that compress weaken them
+        wanted = tags.as_set(include_weak=True)  # compressing proxies make them weak
         return current if current in wanted else next(iter(wanted))
 
 

@@ -27,7 +27,7 @@ _HEADERS = {
 
 
 def secure(response: Response) -> Response:
-    """Add them. What does not say how long it may be kept is not kept."""
+    """Add the headers. A response that does not say how long it may be cached is not cached."""
     response.headers.update(_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return response

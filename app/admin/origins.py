@@ -12,11 +12,11 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def check_origin(request: Request) -> None:
-    """Raise ``ApiError`` (403) for a request that another site's page has made.
+    """Raise ``ApiError`` (403) for a request made by a page of another site.
 
     Browsers say so themselves (https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header); where they do
-    not, as over plain HTTP, by the page's ``Origin``, whose host has to be the one that is asked. What sends
-    neither is no browser's page.
+    not, as over plain HTTP, the host of the page's ``Origin`` must be the requested one. A client that sends
+    neither is not a browser.
     """
     site = request.headers.get("Sec-Fetch-Site")
     is_foreign = site not in ("same-origin", "none") if site else _is_of_another_host(request)

@@ -10,7 +10,7 @@ from app.admin.assets import Assets
 
 
 def create_blueprint(assets: Assets, templates: Path) -> Blueprint:
-    """The page, for who has the password."""
+    """The page, for whoever has the password."""
     blueprint = Blueprint("page", __name__, template_folder=str(templates))
 
     @blueprint.get("/admin")

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.version import VERSION
 
 _MEGABYTE = 1024 * 1024
-# What is not secret; a test sees to it that a new one is decided about.
+# Not secret; a test makes sure that a new setting is considered.
 _SETTINGS = (
     "host",
     "port",
@@ -55,7 +55,7 @@ _SETTINGS = (
 
 
 class Sources(Struct, frozen=True):
-    """Where the state is known. ``started_at`` in seconds since 1970."""
+    """Where the state comes from. ``started_at`` is in seconds since 1970."""
 
     settings: Settings
     started_at: float
@@ -90,7 +90,7 @@ def create_blueprint(sources: Sources) -> Blueprint:
 
 
 def _poe(listing: Listing) -> dict[str, Any]:
-    """Whether Poe answered when the list was last asked for: ``None`` before that."""
+    """Whether Poe answered the last request for its list; ``None`` before the first."""
     known = listing.known()
     checked_at = known.fetched_at if math.isfinite(known.fetched_at) else None
     has_answered = None if checked_at is None else True

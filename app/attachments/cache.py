@@ -28,12 +28,12 @@ from app.attachments.counters import Counters
 from app.logs import DiskWarning
 from app.turns import Turns
 
-ENTRY_LIMIT = 65536  # bytes; what is longer is none of ours
-_EXPIRY_SIZE = 4  # bytes, with which cachelib begins its files
+ENTRY_LIMIT = 65536  # bytes; a longer file is none of ours
+_EXPIRY_SIZE = 4  # bytes at the beginning of cachelib's files
 _RENEWALS = 50  # in the life of an entry that is used all the time
 _ROOM_KEPT = 0.9  # of the bound, after the oldest entries have gone
 _UNMEASURED = 0.1  # of the bound: what all workers together may write until they measure again
-_ABANDONED_SECONDS = 60.0  # the age of an unfinished file that nobody finishes any more
+_ABANDONED_SECONDS = 60.0  # the age from which an unfinished file is abandoned
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
 _BLOCK = 512  # bytes; the unit of st_blocks
@@ -43,7 +43,7 @@ Data = TypeVar("Data")
 
 
 class Entry(Struct, frozen=True):
-    """An upload: its URL on Poe's CDN, what Poe takes it for, and what its first sender called it."""
+    """An upload: its URL on Poe's CDN, its content type by Poe, and its name by its first sender."""
 
     url: str
     content_type: str
@@ -55,19 +55,19 @@ class Entry(Struct, frozen=True):
 
 
 class UploadCache(Protocol):
-    """Entries by key, which are forgotten when they were not used for some time. Never fails."""
+    """Entries by key, forgotten when they have not been used for some time. Never fails."""
 
     def get(self, key: str) -> Entry | None:
-        """The entry of ``key``, which by that lives on."""
+        """The entry of ``key``, whose time begins anew."""
         ...
 
     def set(self, key: str, entry: Entry) -> None:
-        """Remember ``entry``, and forget others if there is no room."""
+        """Remember ``entry``; forget others if there is no room."""
         ...
 
 
 def decoded(content: bytes, kind: type[Data]) -> Data | None:
-    """What was stored as JSON, or ``None`` for anything else that a cache may hold."""
+    """The entry stored as JSON, or ``None`` for anything else that a cache may hold."""
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -82,8 +82,8 @@ class _Stored(Struct, frozen=True):
 class FileUploadCache:
     """Entries by key, shared by ``workers`` processes of one machine.
 
-    An entry is forgotten ``ttl`` seconds after it was last used, or before, when the folder has come
-    to ``limit`` bytes: then those go first that were not used for longest. A limit of 0 turns it off.
+    An entry is forgotten ``ttl`` seconds after its last use, or earlier when the folder has reached
+    ``limit`` bytes: then the least recently used ones go first. A limit of 0 turns the cache off.
     """
 
     def __init__(self, folder: Path, limit: int, ttl: int, workers: int, counters: Counters) -> None:
@@ -94,7 +94,7 @@ class FileUploadCache:
         self._warning = DiskWarning("uploads are not remembered", folder)
         self._files = _Files(folder, self._warning)
         self._measure_after = int(limit * _UNMEASURED / workers)
-        self._unmeasured = self._measure_after  # bytes written since; what was there before counts, too
+        self._unmeasured = self._measure_after  # bytes written since; earlier ones count, too
 
     def get(self, key: str) -> Entry | None:
         stored: _Stored | None = self._files.get(key) if self._limit else None
@@ -117,7 +117,7 @@ class FileUploadCache:
                 self._warning.give(error)
 
     def _store(self, key: str, entry: Entry) -> int:
-        """Write an entry; the bytes that it takes."""
+        """Write an entry; return the bytes that it takes."""
         try:
             return self._files.write(key, _Stored(entry, time.time()), self._ttl)
         except OSError as error:
@@ -125,7 +125,7 @@ class FileUploadCache:
             return 0
 
     def _make_room(self) -> None:
-        """Measure the folder, and delete what was not used for longest until it is small enough."""
+        """Measure the folder, and delete the least recently used entries until it is small enough."""
         turns = Turns()
         files = self._measured(turns)
         excess = sum(size for _, size, _ in files) - self._limit * _ROOM_KEPT
@@ -139,7 +139,7 @@ class FileUploadCache:
             turns.give()
 
     def _measured(self, turns: Turns) -> list[tuple[float, int, str]]:
-        """Each file's last use, bytes and path; what was never finished is removed."""
+        """Each file's last use, bytes and path. Removes files that were never finished."""
         files: list[tuple[float, int, str]] = []
         abandoned = time.time() - _ABANDONED_SECONDS
         for file in os.scandir(self._folder):
@@ -178,7 +178,7 @@ class _Files(FileSystemCache):
             super().__init__(str(folder), threshold=0, mode=_FILE_MODE)
 
     def write(self, key: str, stored: _Stored, ttl: int) -> int:
-        """Store under ``key``; the bytes that the file takes on disk if it is new. Raises ``OSError``."""
+        """Store under ``key``; return the bytes that a new file takes on disk. Raises ``OSError``."""
         path = Path(self._get_filename(key))
         path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
         is_new = not path.exists()
@@ -194,12 +194,12 @@ class _Files(FileSystemCache):
         return size_on_disk(path.stat()) if is_new else 0
 
     def is_temporary(self, name: str) -> bool:
-        """Whether a file of that name has not been written to its end."""
+        """Whether a file of this name is still being written."""
         return name.endswith(self._fs_transaction_suffix)
 
     @contextlib.contextmanager
     def _safe_stream_open(self, path: str, mode: str) -> Iterator[BytesIO]:  # noqa: ARG002 - cachelib's
-        """What ``path`` holds. cachelib's own waits up to ten seconds where it may not read."""
+        """Open ``path``. cachelib's own waits up to ten seconds for a file that it may not read."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
@@ -218,5 +218,5 @@ class _Files(FileSystemCache):
 
 
 def size_on_disk(status: os.stat_result) -> int:
-    """The bytes that a file takes: whole blocks, unless the file system keeps it in less."""
+    """The bytes that a file takes: whole blocks, unless the file system needs less."""
     return max(status.st_size, status.st_blocks * _BLOCK)

@@ -22,10 +22,10 @@ class _Counter:
 
 
 class Counters:
-    """Uploads made and their ``bytes``; how often the cache knew a content; what it had to forget.
+    """Uploads made, and their ``bytes``; hits and misses of the cache, and its evictions.
 
-    ``bytes`` counts what was sent from here: an external URL is fetched by Poe and costs none. Each process
-    has a row of its own in memory that all share who are forked from the one that made this.
+    ``bytes`` counts what was sent from here: Poe itself fetches an external URL. Each process has a row of
+    its own in memory that all processes share which are forked from the one that created this.
     """
 
     NAMES = ("uploads", "failures", "bytes", "hits", "misses", "evictions")
@@ -42,10 +42,10 @@ class Counters:
         self.row = 0
 
     def take_row(self, number: int) -> None:
-        """Count in another row than the others: ``number`` is this process's alone."""
+        """Count in a row of its own: ``number`` belongs to this process alone."""
         self.row = number % _ROWS * len(self.NAMES)
 
     def totals(self) -> dict[str, int]:
-        """The sums over all processes, also those that have ended."""
+        """The sums over all processes, including those that have ended."""
         columns = len(self.NAMES)
         return {name: sum(self.words[column::columns]) for column, name in enumerate(self.NAMES)}

@@ -36,7 +36,8 @@ T = TypeVar("T")
 class RunTogether(Protocol):
     """Runs ``jobs``, at most ``limit`` of them at a time, and returns what they return, in order.
 
-    What the first of them raises is raised, and the others are ended; so they are if this is.
+    The first exception that one of them raises is raised here, and ends the others; so does killing
+    the caller.
     """
 
     def __call__(self, jobs: Sequence[Callable[[], T]], limit: int) -> list[T]: ...
@@ -54,7 +55,7 @@ class _Outcome(Struct):
 
 
 class Hosting:
-    """Hosts attachments for one worker: ``limit`` a request, ``concurrency`` uploads at a time.
+    """Hosts attachments for one worker: ``limit`` a request, ``concurrency`` of its uploads at a time.
 
     ``semaphore`` bounds the uploads that the whole worker has under way.
     """
@@ -119,7 +120,7 @@ class Hosting:
         ]
 
     def _remembered(self, names: Iterable[str]) -> dict[str, Entry]:
-        """The entries of those that the cache knows."""
+        """The entries that the cache knows."""
         turns = Turns()
         entries: dict[str, Entry] = {}
         for name in dict.fromkeys(names):
@@ -142,7 +143,7 @@ class Hosting:
         raise ApiError(outcome.status, message, outcome.type, outcome.code, part.param, outcome.headers)
 
     def _upload(self, name: str, source: Content | Remote, key: str) -> bytes:
-        """Upload and remember, unless somebody has done so in the meantime; how it ended."""
+        """Upload and remember, unless somebody has done so meanwhile; return the outcome."""
         entry = self._cache.get(name)
         if entry is None:
             try:
@@ -171,11 +172,11 @@ class Hosting:
 
 
 def _scoped(digest: str, key: str) -> str:
-    """The name under which a content is remembered: each subscriber has an upload of its own."""
+    """The name under which a content is remembered: each subscriber has uploads of their own."""
     owner = hashlib.sha256(key.encode()).hexdigest()
     return hashlib.sha256(f"{owner} {digest}".encode()).hexdigest()
 
 
 def _part(source: Content | Remote, entry: Entry) -> HostedPart:
-    """What the client says of its file counts more than what Poe took it for."""
+    """The part to send. The client's description of its file counts more than Poe's."""
     return HostedPart(entry.url, source.content_type or entry.content_type, source.name)

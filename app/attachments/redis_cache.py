@@ -17,8 +17,8 @@ _PREFIX = "poe2openai:upload:"
 class RedisUploadCache:
     """Entries by key for all who share a Redis, which bounds them: see ``maxmemory`` there.
 
-    An entry is forgotten ``ttl`` seconds after it was last used. While Redis cannot be asked, ``local``
-    is what there is; what was remembered there counts afterwards, too.
+    An entry is forgotten ``ttl`` seconds after its last use. While Redis cannot be asked, ``local`` takes
+    its place; entries remembered there count afterwards, too.
     """
 
     def __init__(self, link: Link, ttl: int, local: UploadCache) -> None:
@@ -40,7 +40,7 @@ class RedisUploadCache:
             self._local.set(key, entry)
 
     def _shared_now(self, key: str) -> Entry | None:
-        """What this machine alone remembers, which from now on all do."""
+        """An entry that only this machine remembers, shared with all from now on."""
         entry = self._local.get(key)
         if entry is not None:
             self.set(key, entry)
@@ -58,7 +58,7 @@ class _Json(RedisSerializer):
 
 
 class _Entries(RedisCache):
-    """cachelib's, but for a hit that renews what it finds in the same round trip."""
+    """cachelib's, except that a hit renews the entry in the same round trip."""
 
     serializer = _Json()
 

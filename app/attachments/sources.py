@@ -23,7 +23,7 @@ from app.poe import cdn
 
 URL_LIMIT = 8192  # bytes
 _HEADER_LIMIT = 2048  # characters before a data: URL's comma
-# A multiple of four characters of base64, which three bytes are.
+# A multiple of four: three bytes are four characters of base64.
 _SLICE = 256 * 1024
 _PERCENT_SLICE = 16 * 1024
 
@@ -39,7 +39,7 @@ _NOTHING_SHOWN = "is neither an http(s) URL nor a data: URL nor base64 of one"
 
 
 class Content(Struct, frozen=True):
-    """Bytes that the request itself holds. They are decoded piece by piece, whenever they are needed.
+    """Bytes contained in the request. They are decoded piece by piece, whenever they are needed.
 
     ``digest`` is the SHA-256 of all of them.
     """
@@ -53,7 +53,7 @@ class Content(Struct, frozen=True):
 
 
 class Remote(Struct, frozen=True):
-    """A file elsewhere. ``given_name`` is the client's own name for it."""
+    """A file elsewhere. ``given_name`` is the client's name for it."""
 
     kind: str
     name: str
@@ -71,9 +71,9 @@ Source: TypeAlias = Content | Remote | HostedPart
 
 
 def read(part: AttachmentPart, give_turn: Callable[[], None]) -> Source:
-    """What ``part`` holds. ``give_turn`` is called between pieces of work.
+    """The source of ``part``. ``give_turn`` is called between pieces of work.
 
-    Raises ``ApiError`` (400) with the part's path if that is nothing that can be uploaded.
+    Raises ``ApiError`` (400) with the part's path if it cannot be uploaded.
     """
     try:
         return _read(part, give_turn)
@@ -96,7 +96,7 @@ def _read(part: AttachmentPart, give_turn: Callable[[], None]) -> Source:
 
 
 def _bare(part: AttachmentPart, source: str, give_turn: Callable[[], None]) -> Content:
-    """Bare base64. Of images and videos it must show that it is one: a file's name may be base64, too."""
+    """Bare base64. An image or video must look like one: a file's name may be base64, too."""
     pieces = partial(_base64_decoded, partial(_plain, source, 0))
     if part.kind not in _SHOWN:
         return _content(part, None, part.name, pieces, give_turn)
@@ -180,7 +180,7 @@ def _split(source: str) -> SplitResult:
         url = urlsplit(source)
         _ = url.port
         source.encode()
-    except ValueError:  # also an error of encoding: half of a surrogate pair
+    except ValueError:  # also an encoding error: half a surrogate pair
         raise ValueError("has a URL that is not valid") from None
     return url
 
@@ -209,7 +209,7 @@ def _percent_decoded(text: str, start: int) -> Iterator[bytes]:
 
 
 def _base64_decoded(read: _Reader) -> Iterator[bytes]:
-    """Decode what ``read`` gives. Raises ``ValueError`` where it is not base64.
+    """Decode what ``read`` returns. Raises ``ValueError`` if it is not base64.
 
     White space, the alphabet for URLs and missing padding are fine (RFC 4648 sections 3.2 and 5).
     """

@@ -31,7 +31,7 @@ class Meter:
         self._measured_at = float("-inf")
 
     def read(self) -> Usage:
-        """What was measured last. Where there is nothing to measure it is nothing."""
+        """The last measurement; zero if the folder cannot be read."""
         if time.monotonic() - self._measured_at >= _FRESH_SECONDS:
             self._measured_at = time.monotonic()
             self._usage = self._measured()

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Coordination:
-    """What one process shares with the others of its machine, by files. Nothing is opened yet.
+    """What one process shares with the others of its machine, through files. Nothing is opened yet.
 
-    ``link``: how it reaches other machines, if it does.
+    ``link`` is its way to other machines, if it has one.
     """
 
     link: Link | None = None
@@ -36,22 +36,22 @@ class Coordination:
         return FileSlots(self._folder / ".next_slot", self._interval) if self._interval else None
 
     def once(self, name: str) -> Once:
-        """Where it is agreed on who does what ``name`` says."""
+        """Where processes agree on which of them does ``name``."""
         return FileOnce(self._folder / f".{name}")
 
     def counts(self, name: str, limit: int, window: float) -> Counts:
-        """Of each key ``limit`` at most in ``window`` seconds."""
+        """Counts that allow ``limit`` of each key in ``window`` seconds."""
         return FileCounts(self._folder / f".{name}", limit, window)
 
     def board(self) -> Board | None:
-        """What other machines put up, if there are any."""
+        """The board of all machines, if there are others."""
         return None
 
 
 def coordination_for(
     settings: Settings, make_semaphore: Callable[[int], AbstractContextManager[object]]
 ) -> Coordination:
-    """What a process with these settings shares. ``make_semaphore`` makes one of as many places."""
+    """The coordination for these settings. ``make_semaphore`` is called with a number of places."""
     if not settings.redis_url:
         return Coordination(settings)
     from app.coordination.redis import RedisCoordination  # noqa: PLC0415 - 7 MB, which only its users pay

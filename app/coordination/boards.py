@@ -6,12 +6,12 @@ from typing import Protocol
 
 
 class Board(Protocol):
-    """Texts by name, which everybody reads and replaces, and which may be gone at any time. Never fails."""
+    """Contents by name, which everyone can read and replace, and which may vanish any time. Never fails."""
 
     def read(self, name: str) -> bytes | None:
-        """What stands under ``name``, if anything does that can be read."""
+        """The content under ``name``, if there is any and it can be read."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
-        """Put up ``content`` in the place of what stood there."""
+        """Replace the content under ``name``."""
         ...

@@ -23,10 +23,10 @@ _WORD = 8  # bytes
 
 
 class Counts(Protocol):
-    """Where workers count together: of each key ``limit`` at most in any ``window`` seconds."""
+    """Where workers count together: at most ``limit`` of each key in any ``window`` seconds."""
 
     def count(self, key: str) -> float:
-        """Count one more of ``key`` and return 0; or, if there is no room, the seconds until there is."""
+        """Count one more of ``key`` and return 0, or return the seconds until there is room for it."""
         ...
 
     def look(self, key: str) -> float:
@@ -35,13 +35,13 @@ class Counts(Protocol):
 
 
 class FileCounts:
-    """For the processes of one machine, which share a file.
+    """Counts for the processes of one machine, which share a file.
 
-    The file is a table of a fixed size, so that nobody fills the disk with keys: shelves, and on each a
-    number of keys. While a shelf is full no key is forgotten for another: a key that is not on it has no
-    room, but still is free where one only looks.
+    The file is a table of a fixed size, so that nobody can fill the disk with keys: shelves with room for
+    a number of keys each. A full shelf forgets no key for another: ``count`` finds no room for a key that
+    is not on it, although ``look`` still does.
 
-    Where the disk fails, each process counts for itself.
+    If the disk fails, each process counts for itself.
     """
 
     def __init__(self, path: Path, limit: int, window: float) -> None:
@@ -93,10 +93,10 @@ class FileCounts:
 
 
 class _Shelf:
-    """The keys of a shelf, each with the moments that count at ``now``. All times in nanoseconds.
+    """The keys of a shelf, each with the moments that count at ``now``. All times are in nanoseconds.
 
-    Stored are unsigned 64-bit integers in rows: a key's number and its latest ``limit`` moments, 0 where
-    there is none. What is in the future is from before a reboot, and does not count.
+    It is stored as rows of unsigned 64-bit integers: a key's number and its latest ``limit`` moments, 0
+    where there is none. A moment in the future is from before a reboot, and does not count.
     """
 
     def __init__(self, content: bytes, limit: int, window: int, now: int) -> None:
@@ -107,12 +107,12 @@ class _Shelf:
         self._words = array("Q", content[:size].ljust(size, b"\0"))
 
     def wait(self, number: int) -> int:
-        """How long until there is room for one more of a key."""
+        """How long it takes until there is room for one more of a key."""
         at = self._find(number)
         return 0 if at is None else self._wait_at(at)
 
     def add(self, number: int) -> int:
-        """Add this moment to a key's and return 0; or how long until there is room for it."""
+        """Add this moment to a key's and return 0, or return how long it takes until there is room."""
         at = self._find(number)
         if at is None:
             at = min(range(0, len(self._words), self._row), key=self._latest)
@@ -126,11 +126,11 @@ class _Shelf:
         return wait
 
     def encode(self) -> bytes:
-        """All of it, as it is stored."""
+        """The shelf as it is stored."""
         return self._words.tobytes()
 
     def _find(self, number: int) -> int | None:
-        """Where the row of a key begins."""
+        """Where a key's row begins."""
         numbers = self._words[:: self._row]
         return numbers.index(number) * self._row if number in numbers else None
 
@@ -139,11 +139,11 @@ class _Shelf:
         return 0 if len(counting) < self._row - 1 else counting[0] + self._window - self._now
 
     def _latest(self, at: int) -> int:
-        """The latest moment of a row that counts; 0 if there is none."""
+        """The latest moment of a row that still counts; 0 if there is none."""
         return max(self._counting(at), default=0)
 
     def _counting(self, at: int) -> list[int]:
-        """The moments of a row that count, in order."""
+        """The moments of a row that still count, in order."""
         begin = max(0, self._now - self._window)
         return sorted(each for each in self._words[at + 1 : at + self._row] if begin < each <= self._now)
 

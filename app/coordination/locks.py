@@ -15,7 +15,7 @@ _LONGEST_LOOK_SECONDS = 0.05
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """The file, open and locked; made if it is not there. Nobody but its own greenlet is held up by the wait.
+    """Open the file, created if need be, and lock it. The wait holds up no other greenlet.
 
     Raises ``OSError``.
     """

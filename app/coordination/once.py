@@ -21,21 +21,21 @@ class Once(Protocol):
     """Where workers agree on who does a piece of work."""
 
     def share(self, key: str, work: Callable[[], bytes]) -> bytes:
-        """What ``work`` returns, run here unless somebody is at work under the same ``key``.
+        """What ``work`` returns. It is run here, unless it is already under way under the same ``key``.
 
-        Then its outcome is waited for. If its ``work`` raises or is killed, or its process dies,
-        one of those that wait begins anew.
+        Then its outcome is awaited. If that ``work`` raises or is killed, or its process dies, one of
+        those who wait begins anew.
         """
         ...
 
 
 class FileOnce:
-    """For the processes of one machine, which share ``folder``.
+    """Once for the processes of one machine, which share ``folder``.
 
-    A piece of work is a file with a lock on it. Who has the lock does the work, writes the outcome
-    into the file and removes it from the folder; who waited for the lock finds the outcome in the
-    file that it has open. A file that is still in the folder when the lock comes free was left by
-    a process that died: its next holder does the work.
+    A piece of work is a file with a lock on it. The holder of the lock does the work, writes the outcome
+    to the file and removes it from the folder; those who waited for the lock find the outcome in the
+    file that they have open. A file still in the folder when its lock becomes free was left by a
+    process that died: the next holder does the work.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,7 +69,7 @@ class FileOnce:
                 self._warning.give(error)
 
     def _leave(self, descriptor: int, outcome: bytes) -> None:
-        """Write the outcome for those who wait; all of it, or nothing: then one of them begins anew."""
+        """Write the outcome for those who wait: all of it, or nothing, so that one of them begins anew."""
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)  # who died may have written
             if os.pwrite(descriptor, outcome, 0) < len(outcome):  # a disk that is full now

@@ -26,9 +26,9 @@ _FILE_LIMIT = (1 + HOLES) * 8  # bytes
 
 
 class Slot(NamedTuple):
-    """A reserved slot: ``seconds`` away when it was reserved, at ``start`` on the clock that is shared.
+    """A reserved slot, ``seconds`` away when it was reserved, at ``start`` on the shared clock.
 
-    ``is_local``: it was reserved on this machine alone, in place of a queue that is shared with others.
+    ``is_local``: it was reserved on this machine alone, instead of in the queue shared with others.
     """
 
     seconds: float
@@ -37,23 +37,23 @@ class Slot(NamedTuple):
 
 
 class Slots(Protocol):
-    """Where workers agree on who may start when."""
+    """Where workers agree on who may start a query when."""
 
     def reserve(self) -> Slot:
         """Take the next free slot."""
         ...
 
     def give_back(self, slot: Slot) -> None:
-        """Leave the queue. Who stands behind keeps the slot it has; who comes finds the queue shorter."""
+        """Leave the queue. Those behind keep their slots; a newcomer finds the queue shorter."""
         ...
 
 
 class _Queue:
-    """Where the next free slot starts, and which before it were given back.
+    """Where the next free slot starts, and which ones before it were given back.
 
-    In nanoseconds of the machine's monotonic clock, ``interval``, too. ``stored`` is what another queue
-    has ``written``, or anything else. A start absurdly far ahead is from before a reboot and does not
-    count.
+    All times, ``interval`` included, are in nanoseconds of the machine's monotonic clock. ``stored`` is what
+    another queue has ``written``, or anything else. A start absurdly far ahead is from before a reboot and
+    does not count.
     """
 
     def __init__(self, interval: int, stored: bytes = b"") -> None:
@@ -82,7 +82,7 @@ class _Queue:
             self._holes.remove(self._free_from)
 
     def _tidied(self) -> int:
-        """The time, after what it has made meaningless was forgotten."""
+        """Forget what time has made meaningless; return the time."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         if self._free_from > now + self._horizon:
             self._free_from = 0
@@ -121,7 +121,7 @@ class FileSlots:
 
     @contextmanager
     def _shared(self) -> Iterator[_Queue]:
-        """The queue that all share, locked; what becomes of it is written. Raises ``OSError``."""
+        """The shared queue, locked; its changes are written at the end. Raises ``OSError``."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -10,7 +10,7 @@ from app.keys.lines import KeysError, generate, line
 
 
 def main() -> None:
-    """Make a key for NAME. Its line goes to the end of FILE (or standard output), it to standard error."""
+    """Make a key for NAME. Its line is appended to FILE (or standard output), the key is shown on stderr."""
     if len(sys.argv) not in (2, 3) or sys.argv[1] in ("-h", "--help"):
         sys.exit("usage: python -m app.keys NAME FILE")
     name, *files = sys.argv[1:]
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _append(path: Path, written: str) -> None:
-    """Write a line at the file's end, in one go; a file that is new is its owner's alone."""
+    """Append a line to the file in one write; a new file is readable only by its owner."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)

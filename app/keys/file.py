@@ -14,7 +14,7 @@ from app.logs import News, logger
 
 _SIZE_LIMIT = 128 * 1024  # bytes
 _LOOK_SECONDS = 0.4
-_OTHERS = 0o077  # what a file's group and anybody else may do with it
+_OTHERS = 0o077  # what the group and everybody else may do with the file
 
 
 def read(path: Path) -> Keys:
@@ -23,9 +23,9 @@ def read(path: Path) -> Keys:
 
 
 class KeyFile:
-    """The keys in the file at ``path``, as they are there now.
+    """The keys in the file at ``path``, followed as it changes.
 
-    What cannot be used leaves in force what was there before. Raises ``KeysError`` if that is nothing.
+    An unusable file leaves the previous keys in force. Raises ``KeysError`` if there are none.
     A process that is forked later begins with ``prepare``.
     """
 
@@ -40,13 +40,13 @@ class KeyFile:
         self._warn_of_mode()
 
     def prepare(self) -> None:
-        """Know what the processes that were forked before have found last."""
+        """Take over what the processes forked before have found last."""
         content = self._bequest.find()
         if content is not None:
             self._content, self._keys = content, decode(content)
 
     def name_of(self, key: str) -> str | None:
-        """The name of ``key``, ``None`` if it is none of these; takes as long either way."""
+        """The name of ``key``; ``None`` if it is not one of these. Takes equally long either way."""
         self.look()
         given, found = hashlib.sha256(key.encode()).digest(), None
         for digest, name in self._keys.items():
@@ -55,9 +55,9 @@ class KeyFile:
         return found
 
     def look(self) -> None:
-        """Take over what has changed. To be called now and then; looks at the disk at most so often.
+        """Take over changes. To be called now and then; the disk is looked at only every so often.
 
-        A change counts when it is there at two looks: before that, somebody may still be writing.
+        A change counts once two looks have seen it: until then, somebody may still be writing.
         """
         now = time.monotonic()
         if now < self._looks_at:
@@ -107,5 +107,5 @@ def _content_or_fault(path: Path) -> bytes | str:
 def _mode(path: Path) -> int:
     try:
         return path.stat().st_mode & 0o777
-    except OSError:  # it has just gone, which the next look sees
+    except OSError:  # just removed, as the next look will see
         return 0

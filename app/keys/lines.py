@@ -19,7 +19,7 @@ class KeysError(ValueError):
     """A file of keys that cannot be used; the message says why, and quotes nothing of it."""
 
 
-Keys = Mapping[bytes, str]  # digests of keys, and the names of those
+Keys = Mapping[bytes, str]  # the keys' names, by their digests
 
 
 def generate() -> str:
@@ -28,7 +28,7 @@ def generate() -> str:
 
 
 def line(name: str, key: str) -> str:
-    """What stands in the file for ``key``. Raises ``KeysError`` for a name that cannot be used."""
+    """The file's line for ``key``. Raises ``KeysError`` for a name that cannot be used."""
     written = f"{name} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
     if not _LINE.fullmatch(written):
         raise KeysError("A name has up to 64 letters, digits or ._- and begins with a letter or digit.")
@@ -36,7 +36,7 @@ def line(name: str, key: str) -> str:
 
 
 def decode(content: bytes) -> Keys:
-    """The keys that a file's ``content`` says. Raises ``KeysError``."""
+    """The keys in a file's ``content``. Raises ``KeysError``."""
     keys: dict[bytes, str] = {}
     for number, text in enumerate(content.decode("utf-8-sig", "replace").splitlines(), 1):
         written = text.strip()

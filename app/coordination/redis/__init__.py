@@ -22,7 +22,7 @@ _CONNECTIONS = 32  # of a worker to Redis
 
 
 class RedisCoordination(Coordination):
-    """What one process shares with those of all machines, and by files while the Redis at ``url`` is down."""
+    """What processes on all machines share through the Redis at ``url``, or by files while it is down."""
 
     link: Link
 

@@ -12,7 +12,7 @@ _PREFIX = "poe2openai:board:"
 
 
 class RedisBoard:
-    """For all who share a Redis. What nobody renews for a week is taken down."""
+    """A board for all who share a Redis. Content that nobody renews for a week is taken down."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -31,7 +31,7 @@ return '0'
 
 
 class RedisCounts:
-    """For all who share a Redis and call this ``name``. Raises ``Unavailable``."""
+    """Counts for all who share a Redis and use this ``name``. Raises ``Unavailable``."""
 
     def __init__(self, link: Link, name: str, limit: int, window: float) -> None:
         self._link = link

@@ -46,9 +46,9 @@ class FallbackOnce:
 
 
 class FallbackCounts:
-    """Counts in ``shared``, or else in ``local``, which then begins by itself.
+    """Counts in ``shared``, or else in ``local``, which then starts from nothing.
 
-    There is room only where both have it: one that takes no counts any more may still be looked at.
+    There is room only if both have it: one that takes no counts any more may still be looked at.
     """
 
     def __init__(self, shared: RedisCounts, local: Counts) -> None:

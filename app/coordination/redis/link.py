@@ -21,26 +21,26 @@ from app.names import Names
 
 Result = TypeVar("Result")
 
-TIMEOUT_SECONDS = 1.0  # each: looking a name up, connecting, sending, waiting for an answer
+TIMEOUT_SECONDS = 1.0  # for each: looking up a name, connecting, sending, waiting for an answer
 _PAUSE_SECONDS = 1.0  # after a failure, until it is tried again
 _WARNING_SECONDS = 60.0
-_REASON_LENGTH = 200  # characters of what it said, which may be no Redis
-# Idle connections that a firewall on the way would forget, or whose other end has lost its power. In seconds.
+_REASON_LENGTH = 200  # characters of its message; it may not be a Redis
+# For idle connections that a firewall would forget, or whose other end has lost power. In seconds.
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
-# What all else needs: a Redis may answer, and yet be full, a replica, or allow this user too little.
+# A write, as everything else needs it: a Redis that answers may be full, a replica, or too strict.
 _TRY = "return redis.call('SET', KEYS[1], '', 'PX', 1000)"
 _TRIED = "poe2openai:try"
 
 
 class Unavailable(Exception):
-    """Redis cannot be asked now. That it is so has been said in the log."""
+    """Redis cannot be asked now. The log already says so."""
 
 
 class Link:
     """Connections to the Redis at ``url``, as many at a time as ``semaphore`` lets in.
 
-    Made before a fork, it connects after it, when it is used first.
+    Created before a fork, it connects after it, when it is first used.
     """
 
     def __init__(self, url: str, semaphore: AbstractContextManager[object]) -> None:
@@ -71,7 +71,7 @@ class Link:
             raise Unavailable
 
     def _see_whether_all_is_refused(self, error: Exception) -> None:
-        """Or only what was just asked for, which others need not pay for."""
+        """Find out whether Redis refuses everything, or only this command, for which others need not pay."""
         try:
             self._try()
         except (redis.RedisError, OSError) as refusal:
@@ -80,7 +80,7 @@ class Link:
             self._warn(error)
 
     def _fall(self, error: Exception) -> None:
-        """Have nobody ask any more, and a thread find out when Redis can be used again."""
+        """Stop all commands, and have a thread find out when Redis can be used again."""
         self._warn(error)
         if not self._is_down:
             self._is_down = True
@@ -95,7 +95,7 @@ class Link:
             logger.warning("Redis (%s) is back", self._place)
 
     def _is_usable(self) -> bool:
-        """Try it after a pause, over another connection: those from before may lead to where it was."""
+        """Try it after a pause, over a new connection: the old ones may lead to where it was."""
         self.client.connection_pool.disconnect(inuse_connections=False)
         time.sleep(_PAUSE_SECONDS)
         try:
@@ -121,7 +121,7 @@ class Link:
 
 
 class _FoundInTime:
-    """A connection whose time-outs hold for its server's name, too: redis-py's leave that out."""
+    """A connection whose time-outs include the look-up of the name, which redis-py leaves out."""
 
     def __init__(self, *, names: Names, **options: Any) -> None:
         self._names = names
@@ -142,7 +142,7 @@ class _TlsConnection(_FoundInTime, redis.SSLConnection):
 
 
 def _pool(url: str, scheme: str) -> redis.ConnectionPool:
-    """Connections as the address says, without anything that is not needed. None is made yet."""
+    """A pool of plain connections to the address. None is opened yet."""
     options: dict[str, Any] = {
         "socket_timeout": TIMEOUT_SECONDS,
         "socket_connect_timeout": TIMEOUT_SECONDS,

@@ -11,7 +11,7 @@ from functools import partial
 
 from app.coordination.redis.link import Link, Unavailable
 
-LEASE_SECONDS = 3.0  # a holder that is gone holds the others up for so long
+LEASE_SECONDS = 3.0  # how long a dead holder keeps the others waiting
 _RENEWALS = 3  # in that time
 _FIRST_LOOK_SECONDS = 0.005
 _LONGEST_LOOK_SECONDS = 0.05
@@ -38,12 +38,12 @@ if ARGV[2] then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 
 
 class RedisOnce:
-    """For all who share a Redis and call this ``name``.
+    """Once for all who share a Redis and use this ``name``.
 
     Raises ``Unavailable`` only before it has begun the work.
 
-    Who waits, waits for one holder: its outcome is under its name, so that later work under the same
-    key has one of its own. A holder that is gone without an outcome leaves no lease.
+    Those who wait, wait for one holder: the outcome is stored under its name, so that later work under the
+    same key has its own. A holder that is gone without an outcome leaves no lease.
     """
 
     def __init__(self, link: Link, name: str, lease_seconds: float = LEASE_SECONDS) -> None:
@@ -67,7 +67,7 @@ class RedisOnce:
             pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
 
     def _work(self, key: str, own: str, work: Callable[[], bytes]) -> bytes:
-        """Work while a thread keeps the lease, which also gives it up: this may be killed anywhere."""
+        """Work while a thread renews the lease. The thread also gives it up: this may be killed anywhere."""
         over = threading.Event()
         try:
             threading.Thread(target=self._keep, args=(key, own, over), name="lease", daemon=True).start()

@@ -59,7 +59,7 @@ class RedisSlots:
         return Slot(int(away) / _MICROSECONDS, int(start))
 
     def give_back(self, slot: Slot) -> None:
-        """In a thread: who gives back is being ended, and it may be told so twice."""
+        """Give it back in a thread: the caller is being killed, perhaps twice."""
         leaving = threading.Thread(target=self._leave, args=(slot.start,), name="slot", daemon=True)
         leaving.start()
         leaving.join()
