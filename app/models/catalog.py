@@ -23,9 +23,9 @@ _Known = TypeVar("_Known")
 
 
 class Catalog:
-    """What ``store`` makes of the ``listing``. ``is_strict``: a bot that is not in the list is none.
+    """Poe's ``listing`` as changed by ``store``. ``is_strict``: a bot outside the list does not exist.
 
-    A name is matched against what is known at that moment: a completion does not wait for the list,
+    A name is matched against what is known at the moment: a completion does not wait for the list,
     unless ``is_strict`` needs one and there never was any.
     """
 
@@ -53,17 +53,17 @@ class Catalog:
         return self.shape().models
 
     def find(self, name: str) -> Model | None:
-        """The list's entry of a name, read as by ``resolve``. Waits and raises as ``models`` does."""
+        """The list's entry for a name, read as ``resolve`` reads it. Waits and raises as ``models`` does."""
         self.models()
         return _named(self.shape().by_name, name)
 
     def resolve(self, name: str) -> Bot:
         """The bot that a client means by ``name``.
 
-        A vendor's prefix (``openai/gpt-4o``) is left out if what follows it is known and the whole is not; so
-        are Anthropic's ways to write one (``claude-sonnet-4-5-20250929`` for ``Claude-Sonnet-4.5``).
-        A name that is not known is the bot's own. Raises ``ApiError`` (404) for a bot that is not in the
-        list, if this is strict.
+        A vendor's prefix (``openai/gpt-4o``) is dropped if the rest is known and the whole is not.
+        Anthropic's spelling (``claude-sonnet-4-5-20250929`` for ``Claude-Sonnet-4.5``) is understood.
+        An unknown name is passed on as the bot's own. Raises ``ApiError`` (404) for a bot that is not
+        in the list, if the catalog is strict.
         """
         bot = _named(self.shape().bots, name)
         if not self._is_strict or (bot and bot.is_listed):
@@ -76,24 +76,24 @@ class Catalog:
         return bot
 
     def tools_way(self, bot: Bot) -> Way:
-        """How tools get to ``bot``: as the file says, else by what Poe's list says of it."""
+        """How tools get to ``bot``: as the file says, or else according to Poe's list."""
         mode = bot.options.tools or "auto"
         if mode != "auto":
             return mode
         return "native" if bot.has_tools else "xml"
 
     def refresh_in_background(self) -> None:
-        """See to it that Poe's list is fresh soon."""
+        """Renew Poe's list in the background if it is not fresh."""
         self._listing.refresh_in_background(self._token())
 
     def prepare(self) -> None:
-        """Be ready for the first request: have a list, be it an old one."""
+        """Prepare for the first request: have a list, even an old one."""
         self.look()
         if not self._listing.known().models:
             self.refresh_in_background()
 
     def look(self) -> None:
-        """See what has changed on disk. To be called now and then."""
+        """Take over changes on disk. To be called now and then."""
         self.shape()
 
     def _token(self) -> str | None:
@@ -108,7 +108,7 @@ class Catalog:
 
 
 def _named(known: Mapping[str, _Known], name: str) -> _Known | None:
-    """What ``name`` means, in any case, or what is left of it without what stands before a slash."""
+    """What ``name`` means, in any case; else what it means without the part before a slash."""
     rest = name.strip().casefold()
     while True:
         found = known.get(rest) or known.get(_without_version(rest))
@@ -120,5 +120,5 @@ def _named(known: Mapping[str, _Known], name: str) -> _Known | None:
 
 
 def _without_version(name: str) -> str:
-    """A name of Anthropic's as Poe writes it: without date and what programs add, and with a dot."""
+    """A name of Anthropic's as Poe writes it: with a dot, and without date and what programs append."""
     return _DIGITS.sub(r"\1.\2", _VERSION.sub("", name))

@@ -12,7 +12,7 @@ _MASKED = "***"
 
 
 class Change(Struct, frozen=True):
-    """One field: ``None`` is what is not there. The API token is never told, only whether it is another."""
+    """A changed field; ``None``: absent. The API token is never shown, only whether it has changed."""
 
     path: str
     before: Any
@@ -20,7 +20,7 @@ class Change(Struct, frozen=True):
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """The fields that differ, in the order in which they stand. Entries of lists are told by their ids.
+    """The fields that differ, in their order. List entries are identified by their ids.
 
     An empty mapping or list counts as nothing.
     """

@@ -21,9 +21,9 @@ _Count = Annotated[int, Meta(ge=1)]
 
 
 class BotConfig(Struct, frozen=True, kw_only=True):
-    """What the file says of one bot. ``None`` is what it does not say.
+    """What the file says about one bot; ``None`` where it says nothing.
 
-    ``mapping``: the name that clients see; ``parameters``: defaults for the bot's own.
+    ``mapping`` is the name that clients see, ``parameters`` are defaults for the bot's own.
     """
 
     mapping: str | None = None
@@ -39,7 +39,7 @@ class BotConfig(Struct, frozen=True, kw_only=True):
 
 
 class CustomModel(Struct, frozen=True, kw_only=True):
-    """A bot that Poe's list does not have. ``created`` in seconds, or in milliseconds as Poe has it."""
+    """A bot that is not in Poe's list. ``created`` is in seconds, or in milliseconds like Poe's."""
 
     id: str
     created: int | float | None = None
@@ -60,13 +60,13 @@ class ModelsConfig(Struct, frozen=True, kw_only=True):
 
     @property
     def list_token(self) -> str | None:
-        """The token with which Poe's list is fetched, if with any."""
+        """The token with which Poe's list is fetched, if any."""
         return self.api_token if self.use_v1_api is not False else None
 
 
 @dataclass
 class ConfigError(Exception):
-    """The file cannot be used. ``path`` is the wrong field's, ``line`` counts from 1."""
+    """The file cannot be used. ``path`` is that of the wrong field, ``line`` counts from 1."""
 
     message: str
     path: str | None = None
@@ -91,7 +91,7 @@ KNOWN_OF_CUSTOM = frozenset(CustomModel.__struct_fields__)
 
 
 def decode(text: str) -> ModelsConfig:
-    """The config in the text of a file. Raises ``ConfigError``."""
+    """The config in a file's text. Raises ``ConfigError``."""
     return read(text)[1]
 
 
@@ -120,7 +120,7 @@ def check(data: object) -> ModelsConfig:
 
 
 def check_bounds(data: object) -> None:
-    """Raises ``ConfigError`` for what is too large or too deep for a file."""
+    """Raise ``ConfigError`` for data too large or too deep for a file."""
     try:
         documents.check_bounds(data)
     except DocumentError as error:
@@ -159,7 +159,7 @@ def _custom(index: int, entry: object) -> CustomModel:
 
 
 def _check_numbers(value: object, path: str = "") -> None:
-    """Refuse infinity and what is no number: neither Poe's JSON nor the panel's can say them."""
+    """Refuse infinity and NaN: neither Poe's JSON nor the panel's has them."""
     if isinstance(value, dict):
         for name, each in value.items():
             _check_numbers(each, f"{path}.{name}" if path else name)

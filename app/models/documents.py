@@ -14,7 +14,7 @@ import yaml
 from yaml import events
 
 _SIZE_LIMIT = 1024 * 1024  # characters
-_NODE_LIMIT = 100_000  # what aliases stand for counts each time
+_NODE_LIMIT = 100_000  # an alias counts as much as its target, each time
 _DEPTH_LIMIT = 64
 _TURN_NODES = 200
 _LONGEST_INTEGER = 18  # digits that surely fit 64 bits
@@ -36,7 +36,7 @@ _MERGE = "<<"
 
 
 class DocumentError(Exception):
-    """A text that is no usable YAML; ``line`` counts from 1."""
+    """A text that is not usable YAML; ``line`` counts from 1."""
 
     def __init__(self, message: str, line: int | None) -> None:
         super().__init__(message)
@@ -47,15 +47,15 @@ class DocumentError(Exception):
 def read(text: str, give_turn: Callable[[], None] = lambda: None) -> Any:
     """The only document in ``text``: dict, list, str, int, float, bool or ``None``.
 
-    A dict's keys are strings as they stand. Merge keys (``<<``) are followed, as in YAML 1.1. A key that
-    is there twice, a tag that is not YAML's own, and what is too large raise ``DocumentError``.
+    A dict's keys are strings as they stand. Merge keys (``<<``) are followed, as in YAML 1.1. A
+    duplicate key, a tag that is not YAML's own, and too large a document raise ``DocumentError``.
     ``give_turn`` is called between pieces of work.
     """
     return _Reader(text, give_turn).read()
 
 
 def line_of(text: str, path: str) -> int | None:
-    """The line of what stands at ``path`` (``models.Bot.aliases[0]``), or of the nearest thing around it."""
+    """The line of the value at ``path`` (``models.Bot.aliases[0]``), or of the nearest one around it."""
     reader = _Reader(text, lambda: None, path)
     try:
         reader.read()
@@ -65,7 +65,7 @@ def line_of(text: str, path: str) -> int | None:
 
 
 def check_bounds(data: Any) -> None:
-    """Raises ``DocumentError`` for data of which no text could be read: too many values, or too deep."""
+    """Raise ``DocumentError`` for data with too many values, or nested too deep, to be read from a text."""
     level, nodes = [data], 0
     for _ in range(_DEPTH_LIMIT + 1):
         nodes += len(level)
@@ -84,7 +84,7 @@ def _inner(value: Any) -> Iterable[Any]:
 
 
 def resolve(text: str) -> Any:
-    """What an unquoted ``text`` stands for."""
+    """The value of an unquoted ``text``."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -96,7 +96,7 @@ def resolve(text: str) -> Any:
 
 
 class _Reader:
-    """Builds one document from the parser's events; finds the ``line`` of what is at ``target``."""
+    """Builds one document from the parser's events; finds the ``line`` of the value at ``target``."""
 
     def __init__(self, text: str, give_turn: Callable[[], None], target: str | None = None) -> None:
         self._text = text
@@ -131,7 +131,7 @@ class _Reader:
         return content
 
     def _node(self, event: events.Event, depth: int, path: str | None) -> Any:
-        """``path`` is ``None`` where what is looked for cannot be."""
+        """Build a node. ``path`` is ``None`` where the target cannot be."""
         if depth > _DEPTH_LIMIT:
             raise DocumentError("The file is nested too deeply.", _line(event))
         if isinstance(event, events.AliasEvent):
@@ -200,7 +200,7 @@ class _Reader:
         return event.value, event.value == _MERGE and event.implicit[0]
 
     def _toward(self, path: str | None, step: str, event: events.Event) -> str | None:
-        """The path of what is one ``step`` further, and begins with ``event``, if it leads to the target."""
+        """The path one ``step`` further, to the node beginning with ``event``, if it leads to the target."""
         if path is None or self._target is None:
             return None
         inner = (path + step).removeprefix(".")
@@ -233,7 +233,7 @@ def _check_tag(event: events.CollectionStartEvent, kind: str) -> None:
 
 
 def _merged(value: Any, event: events.Event) -> dict[str, Any]:
-    """What a merge key brings: a mapping, or several of which the first counts."""
+    """The mapping that a merge key brings; of several, the first ones take precedence."""
     sources = value if isinstance(value, list) else [value]
     found: dict[str, Any] = {}
     for source in sources:
@@ -249,7 +249,7 @@ def _line(event: events.Event) -> int:
 
 
 def _explained(error: yaml.YAMLError, text: str) -> DocumentError:
-    """PyYAML's words on one line, without what it quotes of the text."""
+    """PyYAML's message on one line, without what it quotes of the text."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     position = getattr(error, "position", None)

@@ -27,10 +27,10 @@ _NULL = "tag:yaml.org,2002:null"
 
 
 def edited(text: str, fields: Mapping[str, Any]) -> str:
-    """``text``, whose content becomes ``fields``. What is read from it then is just that.
+    """``text``, edited so that exactly ``fields`` is read from it.
 
-    Where that cannot be had by editing (what an alias stands for is changed in one of two places), the
-    whole is written anew.
+    Where editing cannot do that (an alias's target is changed in one of two places), the whole text is
+    written anew.
     """
     try:
         before = documents.read(text)
@@ -45,7 +45,7 @@ def edited(text: str, fields: Mapping[str, Any]) -> str:
 
 
 def dumped(fields: Mapping[str, Any]) -> str:
-    """``fields`` as a text of its own."""
+    """``fields`` as a new text."""
     return _dump(_written(fields))
 
 
@@ -58,7 +58,7 @@ def _edited(text: str, fields: Mapping[str, Any]) -> str:
 
 
 class _Words(VersionedResolver):
-    """Takes every unquoted word for a string, and nothing for null."""
+    """Resolves every unquoted word to a string, and an empty one to null."""
 
     @property
     def versioned_resolver(self) -> dict[str, list[Any]]:
@@ -98,7 +98,7 @@ def _update(node: CommentedMap, before: Mapping[str, Any], after: Mapping[str, A
 
 
 def _update_list(node: CommentedSeq, before: list[Any], after: list[Any]) -> None:
-    """Entries are the same if their ids are, or they themselves."""
+    """Update a list. Entries are the same if their ids are equal, or they themselves."""
     names = [_name(each) for each in after]
     stays = _which_stay(before, after)
     kept = [index for index in range(len(before)) if stays[index]]
@@ -135,7 +135,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def _written(value: Any) -> Any:
-    """Plain data as what the editor writes."""
+    """Plain data as the editor's own types."""
     if isinstance(value, Mapping):
         return CommentedMap((_key(key), _written(each)) for key, each in value.items())
     if isinstance(value, (list, tuple)):

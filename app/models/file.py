@@ -27,18 +27,18 @@ from app.turns import Turns
 ABSENT = "absent"  # the version tag where there is no file
 SIZE_LIMIT = 1024 * 1024  # bytes
 _LOOK_SECONDS = 0.5
-_SETTLED_SECONDS = 0.2  # the age from which a file is no longer being written
-_EMPTY_SECONDS = 0.8  # the same for one that is empty or away: an editor is about to write it
+_SETTLED_SECONDS = 0.2  # the age at which a file counts as completely written
+_EMPTY_SECONDS = 0.8  # the same for an empty or missing file: an editor may be about to write it
 _UNSETTLED_SECONDS = 1.0  # nobody waits longer for that
-_COARSE_SECONDS = 2.0  # two changes may have one time stamp
+_COARSE_SECONDS = 2.0  # two changes this close may have the same time stamp
 _TAG_DIGITS = 32
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What is in force: ``config``, which ``text`` says and ``fields`` as plain data (with unknown keys).
+    """What is in force: ``text``, its content as plain ``fields`` (with unknown keys), and as ``config``.
 
-    ``version`` is the tag of the bytes on disk, usable or not: where they are not, ``error`` says why.
-    ``modified`` in seconds since 1970.
+    ``version`` is the tag of the bytes on disk, usable or not; if they are not, ``error`` says why.
+    ``modified`` is in seconds since 1970.
     """
 
     config: ModelsConfig = ModelsConfig()
@@ -57,7 +57,7 @@ class ModelsFile:
         self.path = path
         self._state = State()
         self._signature: object = None
-        self._is_sure = False  # nothing can have changed without another signature
+        self._is_sure = False  # no change can have left the signature as it is
         self._looks_at = 0.0
         self._unsettled_since: float | None = None
         self._is_looking = False
@@ -71,11 +71,11 @@ class ModelsFile:
         return self._state
 
     def load(self) -> State | None:
-        """Read the file and put it in force, if it can be used. ``None``: it changed while it was read."""
+        """Read the file and put it in force if it can be used. ``None``: it changed while it was read."""
         return self._load(self._status())
 
     def _look(self) -> None:
-        """Take over what has changed on disk, unless it is still being written."""
+        """Take over a change on disk, unless the file is still being written."""
         self._is_looking = True
         try:
             now = time.monotonic()
@@ -100,7 +100,7 @@ class ModelsFile:
             return error
 
     def _is_settled(self, status: os.stat_result | OSError, now: float) -> bool:
-        """Whether the last change is over, as far as that can be seen."""
+        """Whether the last change seems to be complete."""
         if self._signature is None:
             return True  # the start
         if self._unsettled_since is None:
@@ -116,7 +116,7 @@ class ModelsFile:
         return True
 
     def _load(self, status: os.stat_result | OSError) -> State | None:
-        """As ``load``, for a file whose ``status`` has just been looked up."""
+        """Do what ``load`` does, for a file whose ``status`` was just looked up."""
         try:
             content: bytes | OSError = files.read(self.path, SIZE_LIMIT)
         except OSError as error:
@@ -156,7 +156,7 @@ class ModelsFile:
         return replace(self._last_good(), version=tag, exists=True, error=error)
 
     def _last_good(self) -> State:
-        """What any of the processes has found last: this one may have come, or looked, too late for it."""
+        """The last good content that any process has seen: this one may have been too late for it."""
         content = self._bequest.find()
         if content is None:
             return self._state

@@ -17,7 +17,7 @@ _NAME = re.compile(r"(?P<id>(?P<saved>\d{13})-[0-9a-f]{16,64})\.yaml")
 
 
 class Version(Struct, frozen=True):
-    """One version. ``saved_at`` in seconds since 1970, ``size`` in bytes; ``tag`` is that of its bytes."""
+    """A version. ``saved_at`` is in seconds since 1970, ``size`` in bytes; ``tag`` is that of its bytes."""
 
     id: str
     saved_at: float
@@ -26,14 +26,14 @@ class Version(Struct, frozen=True):
 
 
 class History:
-    """The versions in ``folder``. Its methods raise ``OSError``, also for a version that is not there."""
+    """The versions in ``folder``. Its methods raise ``OSError``, also if a version does not exist."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder = folder
         self._limit = limit
 
     def versions(self) -> Sequence[Version]:
-        """All of them, newest first; none if there is no folder."""
+        """All versions, newest first; none if there is no folder."""
         found = []
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for path in self._folder.iterdir():
@@ -51,7 +51,7 @@ class History:
         return files.read(self._folder / name, self._limit)
 
     def keep(self, content: bytes, tag: str) -> None:
-        """Keep a version, unless it is the newest that there is, and forget the oldest."""
+        """Keep a version, unless it is the newest one already, and forget the oldest."""
         versions = self.versions()
         if versions and versions[0].tag == tag:
             return

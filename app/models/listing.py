@@ -27,7 +27,7 @@ _UNUSABLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class List(Struct, frozen=True):
-    """The list as Poe gave it at ``fetched_at`` (seconds since 1970), to whoever ``source`` tells apart."""
+    """The list as Poe sent it at ``fetched_at`` (seconds since 1970). ``source`` tells for which token."""
 
     models: Sequence[Model] = ()
     fetched_at: float = -math.inf
@@ -35,9 +35,9 @@ class List(Struct, frozen=True):
 
 
 class _Outcome(Struct, frozen=True):
-    """What a fetch brought: nothing, for what it got is on disk, or why there is nothing.
+    """The outcome of a fetch: empty if the list is on disk, or the error.
 
-    ``late``: the code of the time-out that it was, if it was one.
+    ``late`` is the code of a time-out, if the error was one.
     """
 
     failure: str | None = None
@@ -47,8 +47,8 @@ class _Outcome(Struct, frozen=True):
 class Listing:
     """The list of one Poe, fresh for ``fresh_seconds``, for one of the processes that share ``path``.
 
-    ``fetch`` gets it with a token or without and raises ``ApiError``; ``once`` sees to it that one process
-    does; ``clock`` gives seconds since 1970. Other machines have theirs on ``board``.
+    ``fetch`` is called with a token or ``None`` and raises ``ApiError``; ``once`` lets only one process
+    fetch at a time; ``clock`` returns seconds since 1970. Other machines put their lists on ``board``.
     """
 
     def __init__(
@@ -86,13 +86,13 @@ class Listing:
         return self._list
 
     def names(self) -> Sequence[str]:
-        """The names of the bots in the list as far as it is known, be it to another process."""
+        """The names of the bots in the list, as far as any process knows it."""
         if not self._has_list():
             self._read()
         return [model.id for model in self.known().models]
 
     def wait(self, token: str | None) -> List:
-        """The list. Waits only if there is none yet; one that is not fresh is renewed meanwhile.
+        """The list. Waits only if there is none yet; an old one is renewed in the background.
 
         Raises ``ApiError`` (502, 504) if there never was one and Poe cannot be asked.
         """
@@ -110,7 +110,7 @@ class Listing:
         return self._list
 
     def refresh_in_background(self, token: str | None) -> None:
-        """See to it that the list is fresh soon."""
+        """Renew the list in the background if it is not fresh."""
         now = self._clock()
         is_due = not 0 <= now - self._tried_at < _RETRY_SECONDS
         if is_due and not self._is_fresh(token) and not self._fetching.locked():
@@ -144,7 +144,7 @@ class Listing:
         self._attempts += 1
 
     def _fetched(self, token: str | None) -> _Outcome:
-        """Fetch the list, unless another process just has, and write it down."""
+        """Fetch the list and save it, unless another process just has."""
         self._read()
         if not self._is_fresh(token):
             self._read_board(_source(token))
@@ -164,7 +164,7 @@ class Listing:
         return _Outcome()
 
     def _read(self) -> None:
-        """Take over what is on disk if it is newer."""
+        """Take over the list on disk if it is newer."""
         try:
             self._take(files.read(self._path, _SIZE_LIMIT))
         except FileNotFoundError:
@@ -175,7 +175,7 @@ class Listing:
             )
 
     def _read_board(self, source: str) -> None:
-        """Take over what another machine has fetched if it is newer, and write it down for this one."""
+        """Take over another machine's list if it is newer, and save it for this one."""
         content = self._board.read(_KEY + source) if self._board else None
         try:
             if content is not None and self._take(content):
@@ -184,7 +184,7 @@ class Listing:
             logger.warning("the list of models in Redis is not used: %s", type(error).__name__)
 
     def _take(self, content: bytes) -> bool:
-        """Take over a list if it is newer; whether it is."""
+        """Take over a list if it is newer; return whether it was."""
         stored = msgspec.json.decode(content, type=List)
         is_newer = stored.fetched_at > self._list.fetched_at
         if is_newer:
@@ -199,5 +199,5 @@ class Listing:
 
 
 def _source(token: str | None) -> str:
-    """Tells lists apart that were fetched with another token; not the token."""
+    """An id of the token with which a list was fetched, from which the token does not follow."""
     return hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""

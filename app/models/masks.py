@@ -15,7 +15,7 @@ _VALUE = re.compile(
 
 
 def masked(text: str) -> str:
-    """``text`` with ``***`` for what stands behind ``api_token``, and for the token wherever it stands."""
+    """``text`` with ``***`` in place of the value of ``api_token``, and of the token wherever else it is."""
     try:
         content = documents.read(text)
     except DocumentError:

@@ -11,13 +11,13 @@ _TOKEN = "api_token"  # noqa: S105 - its name
 
 
 def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """``after``, with the keys of ``before`` that are not ours, and its token, where ``after`` has none.
+    """``after``, with the token and the foreign keys of ``before`` that ``after`` does not have.
 
-    A null takes such a key away.
+    A null removes such a key.
     """
     fields = with_token_of(before, after) if _TOKEN not in after else dict(after)
     fields = _with_unknown(before, fields, config.KNOWN)
-    if fields.get(_TOKEN) in (None, ""):  # what else is no token is refused, not taken for none
+    if fields.get(_TOKEN) in (None, ""):  # any other wrong value is refused, not taken for none
         fields.pop(_TOKEN, None)
     _merge_models(before, fields)
     _merge_custom(before, fields)
@@ -48,7 +48,7 @@ def _merge_custom(before: Mapping[str, Any], fields: dict[str, Any]) -> None:
 
 
 def _id(entry: Any) -> str | None:
-    """Of a custom model, if it is one: what is none is refused later, with its path."""
+    """The id of a custom model; ``None`` for a value that is not one, and is refused later."""
     id = entry.get("id") if isinstance(entry, dict) else None
     return id if isinstance(id, str) else None
 

@@ -11,9 +11,9 @@ _MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
 
 
 class Model(Struct, frozen=True):
-    """A bot as the list tells of it. ``created`` in seconds; ``None`` where Poe says nothing.
+    """A bot as the list describes it; ``None`` where Poe says nothing. ``created`` is in seconds.
 
-    ``has_tools``: the list says that the bot takes tools by itself.
+    ``has_tools``: according to the list, the bot supports tools natively.
     """
 
     id: str
@@ -29,7 +29,7 @@ class Model(Struct, frozen=True):
 
 
 def seconds(created: object) -> int:
-    """``created``, be it in seconds or in milliseconds, in seconds; 0 for what is no time."""
+    """``created``, given in seconds or milliseconds, in seconds; 0 if it is not a time."""
     if isinstance(created, bool) or not isinstance(created, (int, float)):
         return 0
     return int(created // 1000 if created >= _MILLISECONDS_FROM else created)

@@ -10,7 +10,7 @@ from app.models.config import BotConfig, ModelsConfig
 
 
 class Conflict(Struct, frozen=True):
-    """A name that ``bot`` does not get, because ``holder`` has it. ``path`` is the field to change."""
+    """A name that ``bot`` cannot have, because ``holder`` has it. ``path`` is the field to change."""
 
     path: str
     name: str
@@ -25,11 +25,11 @@ class Conflict(Struct, frozen=True):
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """``shown`` has the names of each bot that is shown, its own or its mapping first, then its aliases.
+    """``shown`` has the names of each visible bot: its own or its mapping, then its aliases.
 
-    Its keys are bots' names at Poe, in the list's order. ``bots`` is for requests: it has all names, the
-    hidden bots' too, in lower case, and the bot that each means. ``options`` has the file's bots, by their
-    names in lower case.
+    Its keys are the bots' names at Poe, in the list's order. ``bots`` is for requests: it maps every name,
+    hidden bots' included, in lower case, to its bot. ``options`` has the file's bots, by their names in
+    lower case.
     """
 
     shown: Mapping[str, Sequence[str]]
@@ -39,7 +39,7 @@ class Names(Struct, frozen=True, kw_only=True):
 
 
 def assign(config: ModelsConfig, listed: Sequence[str]) -> Names:
-    """The names of the file's bots and of those that Poe has ``listed``."""
+    """Assign the names of the file's bots and of those in Poe's list, ``listed``."""
     return _Assignment(config, listed).names()
 
 
@@ -50,7 +50,7 @@ class _Claim(Struct, frozen=True):
 
 
 class _Assignment:
-    """Names are claimed one after another; who comes first has it."""
+    """Names are claimed one after another; first come, first served."""
 
     def __init__(self, config: ModelsConfig, listed: Sequence[str]) -> None:
         self._config = config
@@ -91,7 +91,7 @@ class _Assignment:
                 self._paths[self._spelled[key]] = f"models.{name}"
 
     def _find_twins(self) -> None:
-        """Custom bots that are there twice. One that Poe lists as well is no mistake."""
+        """Find custom bots that appear twice. One that Poe lists as well is no mistake."""
         seen: set[str] = set()
         for index, custom in enumerate(self._config.custom_models):
             key = custom.id.strip().casefold()
@@ -104,7 +104,7 @@ class _Assignment:
         return ((self._spelled[key], options) for key, options in self._options.items())
 
     def _claim_mapping(self, bot: str, options: BotConfig) -> bool:
-        """Whether the bot gets the name that it is given."""
+        """Claim the name that the file gives the bot; return whether it gets it."""
         name = (options.mapping or "").strip()
         return bool(name) and self._claim(_Claim(name, bot, f"{self._paths[bot]}.mapping"))
 
@@ -123,7 +123,7 @@ class _Assignment:
         return False
 
     def _claim_silently(self, visible: Mapping[str, BotConfig], hidden: Mapping[str, BotConfig]) -> None:
-        """What is not shown answers all the same, where nobody else has the name."""
+        """Claim the names that are not shown, which work all the same, unless another bot has them."""
         for bot, options in hidden.items():
             for name in (options.mapping or "", *(options.aliases or ())):
                 if name.strip():

@@ -13,13 +13,13 @@ _BOTH = ("reasoning_content", "reasoning")
 
 
 def reasoning_fields(options: BotConfig) -> Sequence[str]:
-    """The fields of a chat answer that have the bot's reasoning."""
+    """The fields of a chat answer that carry the bot's reasoning."""
     field = options.reasoning_field or _BOTH[0]
     return _BOTH if field == "both" else (field,)
 
 
 def applied(conversation: Conversation, options: BotConfig) -> Conversation:
-    """The conversation with the bot's defaults under what the request itself says."""
+    """The conversation with the bot's defaults where the request itself says nothing."""
     defaults = {name: value for name, value in (options.parameters or {}).items() if value is not None}
     if not defaults and not options.replace_response:
         return conversation

@@ -14,8 +14,8 @@ def without_lines(
 ) -> str:
     """``text``, whose content is ``before``, without the lines of what is not in ``after``.
 
-    Only keys of mappings and entries of lists that have lines of their own. Which entries of a
-    list stay in another ``which_stay`` says. Raises ``YAMLError``.
+    This covers mapping keys and list entries that have lines of their own. ``which_stay`` says which
+    entries of a list are in another. Raises ``YAMLError``.
     """
     loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     lines = text.split("\n")
@@ -31,7 +31,7 @@ class _Finder:
         self._which_stay = which_stay
 
     def spans(self, node: Node | None, before: Any, after: Any) -> Iterator[tuple[int, int]]:
-        """The first and the last line of each thing that is not in ``after``."""
+        """The first and last line of each key and entry that is not in ``after``."""
         if not isinstance(node, CollectionNode) or node.flow_style:
             return
         if isinstance(node, MappingNode) and isinstance(before, Mapping) and isinstance(after, Mapping):
@@ -66,5 +66,5 @@ class _Finder:
 
 
 def _is_here(begin: Node, value: Node) -> bool:
-    """Whether a value stands where it is used, and not where an alias leads."""
+    """Whether a value is written where it is used, and not the target of an alias."""
     return bool(value.start_mark.index >= begin.start_mark.index)

@@ -14,20 +14,20 @@ _SIZE_LIMIT = 16 * 1024 * 1024  # bytes
 
 
 class Seen:
-    """The names in ``path``, for all processes that share it."""
+    """The names stored at ``path``, for all processes that share it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def names(self) -> Sequence[str] | None:
-        """The names as they were spelled; ``None`` if none were ever remembered, or the file is broken."""
+        """The names as they were spelled; ``None`` if there are none yet, or the file is broken."""
         try:
             return msgspec.json.decode(files.read(self._path, _SIZE_LIMIT), type=list[str])
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
 
     def remember(self, names: Sequence[str]) -> None:
-        """Have ``names`` be those that were seen; not if there are none, for then no list is known.
+        """Store ``names``, unless there are none: then no list is known.
 
         A disk that fails costs a warning.
         """

@@ -14,9 +14,9 @@ from app.models.names import Conflict
 
 
 class Bot(Struct, frozen=True):
-    """A bot that a client means: its name at Poe, and what is said of it.
+    """The bot that a client means: its name at Poe, and the file's options for it.
 
-    ``is_listed``: clients see it in the list. ``has_tools``: Poe's list says that it takes tools.
+    ``is_listed``: clients see it in the list. ``has_tools``: according to Poe's list, it supports tools.
     """
 
     name: str
@@ -26,9 +26,9 @@ class Bot(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A bot as the panel shows it, be it shown to clients or not. ``model`` is as Poe or the file has it.
+    """A bot as the panel shows it, visible to clients or not. ``model`` is Poe's description or the file's.
 
-    ``names`` are those that clients see, without the aliases that another bot has; the first is its name.
+    ``names`` are those that clients see, without aliases that another bot has; the first is its main name.
     ``listed``: Poe's list has it now; ``custom``: the file adds it.
     """
 
@@ -44,8 +44,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 class Shape(Struct, frozen=True, kw_only=True):
     """``models`` is the list for clients, with an entry for each alias; ``by_name`` finds one in any case.
 
-    ``bots`` has the bot that each name means, by the name in lower case (``str.casefold``), hidden ones
-    and own names of renamed ones included.
+    ``bots`` maps each name in lower case (``str.casefold``) to its bot, including hidden bots and the own
+    names of renamed ones.
     """
 
     models: Sequence[Model]
@@ -56,7 +56,7 @@ class Shape(Struct, frozen=True, kw_only=True):
 
 
 def shape(config: ModelsConfig, listed: Sequence[Model]) -> Shape:
-    """What ``config`` makes of Poe's list. With its ``enable`` false: the list as it is."""
+    """Apply ``config`` to Poe's list; with ``enable`` false, the list stays as it is."""
     return _Shaping(config if config.enable else ModelsConfig(), listed).shape(config)
 
 
@@ -98,7 +98,7 @@ class _Shaping:
         return self._names.options.get(bot.casefold(), BotConfig())
 
     def _entries(self, config: ModelsConfig) -> Iterator[Entry]:
-        """All that there are: listed, custom, and those that only the file speaks of."""
+        """All bots: listed, custom, and those that only the file mentions."""
         custom = {each.id.strip().casefold() for each in config.custom_models}
         written = {name.casefold(): options for name, options in reversed(list(config.models.items()))}
         conflicts = {conflict.bot: conflict for conflict in reversed(self._names.conflicts)}
@@ -118,7 +118,7 @@ class _Shaping:
 
 
 def _offered(config: ModelsConfig, listed: Sequence[Model]) -> dict[str, Model]:
-    """Poe's list, and behind it the custom bots that it does not have, by name in lower case."""
+    """Poe's list, then the custom bots that it does not have, by name in lower case."""
     offered: dict[str, Model] = {}
     for model in listed:
         offered.setdefault(model.id.casefold(), model)

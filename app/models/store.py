@@ -24,17 +24,17 @@ from app.turns import Turns
 
 
 class Preview(Struct, frozen=True):
-    """What saving a text would do: its ``fields``, for ``save``, and the changes from what is in force."""
+    """What saving a text would do: its ``fields``, for ``save``, and the changes to what is in force."""
 
     fields: Mapping[str, Any]
     changes: Sequence[Change]
 
 
 class Past(Struct, frozen=True):
-    """A version from the history. ``changes`` lead from it to what is in force.
+    """A version from the history. ``changes`` are those from it to what is in force.
 
-    ``text`` has the token masked; ``fields`` have it, and are empty if ``error`` says that the version
-    cannot be used.
+    The token is masked in ``text`` but not in ``fields``, which are empty if the version cannot be used,
+    as ``error`` then says.
     """
 
     version: Version
@@ -47,8 +47,8 @@ class Past(Struct, frozen=True):
 class Store:
     """models.yaml in ``folder``, for one of the processes that share it.
 
-    ``listed`` gives the names of the bots in Poe's list, as far as it is known, which no other bot may get;
-    ``run_in_thread`` runs what computes for half a second, so that others have their turn.
+    ``listed`` returns the names of the bots in Poe's list, as far as known, which no other bot may have;
+    ``run_in_thread`` runs work that computes for half a second, so that others have their turn.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """The file's path."""
         return self._file.path
 
     def current(self) -> State:
@@ -73,7 +73,7 @@ class Store:
         return self._file.current()
 
     def latest(self) -> State:
-        """What is in force, with all that other processes have saved. Never raises."""
+        """What is in force, including everything other processes have saved. Never raises."""
         try:
             with locked(self._lock):
                 return self._file.load() or self._file.current()
@@ -81,17 +81,17 @@ class Store:
             return self.current()
 
     def save(self, fields: Mapping[str, Any], if_match: str | None = None) -> State:
-        """Make ``fields`` the file's content, onto the version ``if_match``.
+        """Make ``fields`` the file's content, if the file's version is ``if_match``.
 
-        What is not there goes, but for keys that are not ours, which go if they are null, and for the API
-        token, which goes if it is null or empty. Raises ``ApiError``: 400 with the path of a wrong field or
-        of a name that two bots would get, 409 if the version is another, 500 if it cannot be written.
+        Absent keys are removed, except foreign ones, which are removed if they are null, and the API token,
+        which is removed if it is null or empty. Raises ``ApiError``: 400 with the path of a wrong field or of
+        a name that two bots would have, 409 if the version is another, 500 if the file cannot be written.
         """
         with self._changing(if_match) as state:
             return self._write(merging.merged(state.fields, fields), state.text, state.version)
 
     def preview(self, text: str) -> Preview:
-        """What ``text``, YAML or JSON, would change if it was saved. Raises ``ApiError`` (400)."""
+        """What would change if ``text``, YAML or JSON, were saved. Raises ``ApiError`` (400)."""
         fields, config = _imported(text)
         self._check_names(config)
         before = self.current().fields
@@ -114,7 +114,7 @@ class Store:
         return Past(version, fields, masks.masked(text), changes(fields, self.current().fields))
 
     def restore(self, id: str, if_match: str | None = None) -> State:
-        """Make a version of the history the current one, but for the token. Raises as ``save``, and 404."""
+        """Restore a version from the history, except the token. Raises as ``save`` does, and 404."""
         _, text = self._past(id)
         try:
             fields, _ = configs.read(text)
@@ -125,7 +125,7 @@ class Store:
 
     @contextlib.contextmanager
     def _changing(self, if_match: str | None) -> Iterator[State]:
-        """What is on disk, which nobody else changes meanwhile."""
+        """The content on disk, which nobody else changes meanwhile."""
         try:
             with locked(self._lock):
                 state = self._file.load()
@@ -136,7 +136,7 @@ class Store:
             raise _not_written(error) from error
 
     def _write(self, fields: Mapping[str, Any], base: str, version: str) -> State:
-        """Write ``fields`` over ``version``, with the comments of ``base``."""
+        """Replace ``version`` by ``fields``, with the comments of the text ``base``."""
         try:
             configs.check_bounds(fields)
             config = configs.check(fields)
@@ -160,7 +160,7 @@ class Store:
         return self._file.load() or written
 
     def _keep_present(self) -> None:
-        """What is on disk now may have been written by hand: it is a version like any other."""
+        """Keep what is on disk now, perhaps written by hand, as a version like any other."""
         try:
             content = files.read(self.path, SIZE_LIMIT)
         except FileNotFoundError:
@@ -184,7 +184,7 @@ class Store:
 
 
 def _imported(text: str) -> tuple[dict[str, Any], ModelsConfig]:
-    """JSON is YAML but for tabs: so it is written without."""
+    """The content of YAML or JSON. JSON is YAML except for tabs, so it is written anew without."""
     with contextlib.suppress(msgspec.MsgspecError, RecursionError, UnicodeError):
         text = msgspec.json.encode(msgspec.json.decode(text)).decode()
     try:

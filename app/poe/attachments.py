@@ -15,13 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from app.conversation import HostedPart, Message, Role
 from app.poe import cdn
 
-SHOWN_IMAGES = 10  # of those that the bot has shown, the latest, are attached; each once
+SHOWN_IMAGES = 10  # of the images shown by the bot, the latest ones, are attached; each once
 
 
 def placed(
     messages: Sequence[Message], give_turn: Callable[[], None] = lambda: None
 ) -> Mapping[int, Sequence[HostedPart]]:
-    """The attachments of each message that carries some, by its index, in the order of the conversation.
+    """The attachments of each message that carries any, by its index, in the conversation's order.
 
     ``give_turn`` is called between pieces of work.
     """
@@ -45,7 +45,7 @@ def _hosted(message: Message) -> list[HostedPart]:
 def _shown(
     messages: Sequence[Message], known: set[str], give_turn: Callable[[], None]
 ) -> list[tuple[int, HostedPart]]:
-    """The images that the bot showed last, where it did, but for those that are attached anyway."""
+    """The images that the bot showed last, except those attached anyway."""
     last_user = max(
         (index for index, message in enumerate(messages) if message.role is Role.USER), default=-1
     )

@@ -16,7 +16,7 @@ _SHOWN = re.compile(r"\]\(\s{0,8}<?(https://[^\s()<>\"\x00-\x1f\x7f]{1,8192}+)(?
 
 
 def holds(url: SplitResult) -> bool:
-    """Whether ``url`` is on the CDN: its host is Poe's or one below it, reached as browsers would."""
+    """Whether ``url`` is on the CDN: its host is Poe's or a subdomain, reached as browsers would."""
     is_poe = _HOSTS.fullmatch(url.hostname or "") is not None
     return is_poe and url.scheme == "https" and url.port in (None, 443) and url.username is None
 
@@ -24,7 +24,7 @@ def holds(url: SplitResult) -> bool:
 def hosted(
     source: str, url: SplitResult, kind: str, name: str | None = None, content_type: str | None = None
 ) -> HostedPart:
-    """The attachment at ``source``, which ``url`` is the parts of. What is not given is told by its path."""
+    """The attachment at ``source``, of which ``url`` is the parsed form. Its path tells what is not given."""
     name = name or media.clean_name(unquote(url.path))
     by_kind = media.of_kind("image" if "/image/" in url.path else kind)
     content_type = content_type or media.of_name(name) or by_kind
@@ -32,7 +32,7 @@ def hosted(
 
 
 def shown_images(text: str) -> Iterator[HostedPart]:
-    """The images on the CDN that Markdown in ``text`` shows (``![title](url)``)."""
+    """The images on the CDN that the Markdown in ``text`` shows (``![title](url)``)."""
     if _HOST not in text.lower():
         return
     for found in _SHOWN.finditer(text):

@@ -17,11 +17,11 @@ _ERROR_BODY_LIMIT = 65536
 _ERROR_BODY_SECONDS = 10.0
 _MODELS_LIMIT = 64 * 1024 * 1024
 _MODELS_SECONDS = 30.0
-_BEYOND_SECONDS = 2 * _MODELS_SECONDS  # for each part of what has a limit as a whole
+_BEYOND_SECONDS = 2 * _MODELS_SECONDS  # for each wait; the limit on the whole is shorter
 
 
 class PoeClient:
-    """Asks one Poe's bots and for its list of them, over connections that all requests of a worker share."""
+    """Queries the bots of one Poe, and its list of them, for all requests of a worker."""
 
     def __init__(self, settings: Settings, upstream: Upstream, time_limit: TimeLimit) -> None:
         self._first_byte_timeout = settings.first_byte_timeout_seconds
@@ -41,9 +41,9 @@ class PoeClient:
     ) -> Exchange:
         """Send a query to the bot whose name is the path segment ``segment``.
 
-        ``wait_for_start`` is called with a connection at hand, right before the query is sent; it
-        returns whether it waited. ``meanwhile`` is called when Poe has the query. Returns once the head
-        of a good answer is there. Raises ``QueryFailed``.
+        ``wait_for_start`` is called once a connection is open, right before the query is sent; it returns
+        whether it waited. ``meanwhile`` is called when the query has been sent. Returns once the head of
+        a successful response has arrived. Raises ``QueryFailed``.
         """
         fields = {
             "Authorization": f"Bearer {key}",
@@ -65,7 +65,7 @@ class PoeClient:
         return exchange
 
     def models(self, key: str | None = None) -> bytes:
-        """The body of ``GET /v1/models``, in as long as an answer may take to begin, but no longer than 30 s.
+        """The body of ``GET /v1/models``, within the time for an answer's first byte, and at most 30 s.
 
         Raises ``QueryFailed``.
         """
@@ -84,9 +84,9 @@ class PoeClient:
 
 
 def _failed(exchange: Exchange, seconds: float) -> QueryFailed:
-    """What a response that is no event stream says in ``seconds``. After a 502 or 503 a retry may help."""
+    """The failure told within ``seconds`` by a response that is no event stream."""
     body = b""
-    with contextlib.suppress(QueryFailed):  # then what has come must do
+    with contextlib.suppress(QueryFailed):  # then what has arrived must do
         for piece in exchange.pieces(_ERROR_BODY_LIMIT, seconds):
             body += piece
     retryable = exchange.status in (502, 503) and "retry-after" not in exchange.headers
@@ -95,7 +95,7 @@ def _failed(exchange: Exchange, seconds: float) -> QueryFailed:
 
 
 def _is_event_stream(headers: Mapping[str, str]) -> bool:
-    """Whether a body is an event stream, in no coding but those that are understood."""
+    """Whether a body is an event stream, in a content coding that is understood."""
     kind = headers.get("content-type", "text/event-stream").lower().lstrip()
     coding = headers.get("content-encoding", "identity").lower()
     return kind.startswith("text/event-stream") and coding in ("identity", *COMPRESSIONS)

@@ -1,4 +1,4 @@
-"""Connection: one to a server, on which nobody waits for ever."""
+"""Connection: to a server, with a limit on every wait."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ class Waiter(Protocol):
     """Waits for its connection; raises ``TimeoutError`` after ``seconds``."""
 
     def wait(self, seconds: float) -> None:
-        """Until a read brings something."""
+        """Wait until a read brings something."""
         ...
 
     def wait_for_room(self, seconds: float) -> None:
-        """Until more can be sent, or a read brings something."""
+        """Wait until more can be sent, or a read brings something."""
         ...
 
     def close(self) -> None: ...
 
 
 class Connection:
-    """A socket and what waits for it, through all requests for which it is kept."""
+    """A socket and its waiter, kept from request to request."""
 
     def __init__(self, plain: socket.socket, waiter: Waiter) -> None:
         self._socket = plain
         self._waiter = waiter
 
     def receive(self, seconds: float) -> bytes:
-        """What a read brings, once it brings something; empty if the server has closed its side.
+        """Wait for data and return it; empty if the server has closed its side.
 
         Raises ``TimeoutError`` after ``seconds``, or another ``OSError``.
         """
@@ -39,7 +39,7 @@ class Connection:
         return self._socket.recv(_READ_SIZE)
 
     def receive_now(self) -> bytes | None:
-        """What a read brings; ``None`` if there is nothing yet. Raises ``OSError``."""
+        """The data that has arrived; ``None`` if there is none yet. Raises ``OSError``."""
         self._socket.settimeout(0)
         try:
             return self._socket.recv(_READ_SIZE)
@@ -47,7 +47,7 @@ class Connection:
             return None
 
     def send_some(self, data: memoryview) -> int:
-        """How many bytes of ``data`` the connection takes now. Raises ``OSError``."""
+        """Send what the connection takes at once; return how many bytes that was. Raises ``OSError``."""
         self._socket.settimeout(0)
         try:
             return self._socket.send(data)
@@ -59,13 +59,13 @@ class Connection:
         self._waiter.wait_for_room(seconds)
 
     def is_quiet(self) -> bool:
-        """Whether it has neither ended nor brought what nobody asked for."""
+        """Whether the connection has neither ended nor received anything unasked."""
         try:
             return self.receive_now() is None
         except OSError:
             return False
 
     def close(self) -> None:
-        """End it."""
+        """Close the connection."""
         self._waiter.close()
         self._socket.close()

@@ -66,9 +66,9 @@ class Connections:
         self.host_field = name if self._port == _PORTS[url.scheme] else f"{name}:{self._port}"
         self.target_prefix = url.path
         self.proxy_field: str | None = None
-        if self._proxy and not self._is_tls:  # the proxy wants the whole URL, and its password each time
+        if self._proxy and not self._is_tls:  # the proxy needs the whole URL, and its password each time
             self.target_prefix = f"http://{self.host_field}{url.path}"
-            with contextlib.suppress(ValueError):  # each connection says what is wrong with it
+            with contextlib.suppress(ValueError):  # opening a connection reports what is wrong with it
                 self.proxy_field = _proxy_authorization(self._proxy)
 
     def take(self) -> Connection:
@@ -86,7 +86,7 @@ class Connections:
         return Connection(plain, self._make_waiter(plain))
 
     def renew(self, connection: Connection) -> Connection:
-        """The same connection if it is still good after a wait, else another."""
+        """The same connection if it is still good after a wait, else another one."""
         if connection.is_quiet():
             return connection
         connection.close()
@@ -100,7 +100,7 @@ class Connections:
             connection.close()
 
     def prune(self) -> None:
-        """Close what has been idle for long: servers close it, too, and then it is only in the way."""
+        """Close connections that have been idle for long: the server will close them, too."""
         latest = time.monotonic() - _IDLE_SECONDS
         kept = next((index for index, (_, since) in enumerate(self._idle) if since > latest), len(self._idle))
         pruned, self._idle = self._idle[:kept], self._idle[kept:]
@@ -142,7 +142,7 @@ class Connections:
         return connection
 
     def _tunnel(self, connection: socket.socket, authorization: str | None) -> None:
-        """Have the proxy connect us through (RFC 9110 section 9.3.6)."""
+        """Open a tunnel through the proxy (RFC 9110 section 9.3.6)."""
         target = f"{self.host_field}:443" if self._port == _PORTS["https"] else self.host_field
         field = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
         connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{field}\r\n".encode())
@@ -164,7 +164,7 @@ class Connections:
 
 
 def _connect(addresses: Sequence[Address], timeout: float) -> socket.socket:
-    """Try each of a host's addresses; one that does not answer has its share of the time."""
+    """Try each of a host's addresses; each has an equal share of the time."""
     for number, (family, address) in enumerate(addresses, 1):
         try:
             return _connect_to(family, address, timeout / len(addresses))
@@ -186,7 +186,7 @@ def _connect_to(family: int, address: Any, timeout: float) -> socket.socket:
 
 
 def _tls_context(bundle: str) -> ssl.SSLContext:
-    """Trust what the file or folder ``bundle`` holds."""
+    """A TLS context that trusts the certificates in the file or folder ``bundle``."""
     is_folder = Path(bundle).is_dir()
     context = ssl.create_default_context(
         cafile=None if is_folder else bundle, capath=bundle if is_folder else None

@@ -16,14 +16,14 @@ from msgspec import Raw, Struct
 
 from app.poe.sse import Run
 
-_OBJECT_LIMIT = 1024 * 1024  # bytes of an event that is no text
-_NUMBER_LENGTH = 16 * 1024  # characters; what is longer is no index
+_OBJECT_LIMIT = 1024 * 1024  # bytes of an event that is not text
+_NUMBER_LENGTH = 16 * 1024  # characters; anything longer is not an index
 
 
 class Text(Struct, frozen=True, gc=False):
     """``text``, or the text of a ``json`` event: appended to the answer.
 
-    ``index`` is there to be decoded: that of the only answer there is, as nearly all are.
+    ``index`` is declared only to be decoded: nearly always that of the only answer.
     """
 
     text: str
@@ -31,7 +31,7 @@ class Text(Struct, frozen=True, gc=False):
 
 
 class ToolCallPiece(Struct, frozen=True, gc=False):
-    """A piece of a call of a tool, out of a ``json`` event, with what of it came."""
+    """A piece of a tool call from a ``json`` event, with those fields that have come."""
 
     index: int | None = None
     id: str | None = None
@@ -40,7 +40,7 @@ class ToolCallPiece(Struct, frozen=True, gc=False):
 
 
 class Replace(Struct, frozen=True, gc=False):
-    """``replace_response``: takes the place of all text before it."""
+    """``replace_response``: replaces all text before it."""
 
     text: str
 
@@ -63,7 +63,7 @@ class Error(Struct, frozen=True, gc=False):
 
 
 class Done(Struct, frozen=True, gc=False):
-    """``done``: nothing follows that matters."""
+    """``done``: nothing that matters follows."""
 
 
 Event: TypeAlias = Text | ToolCallPiece | Replace | File | Error | Done
@@ -78,9 +78,9 @@ class _TextData(Struct, gc=False):
 
 
 class EventReader:
-    """Decodes the events of one answer and counts those that it had to leave out.
+    """Decodes the events of one answer, and counts those that it had to drop.
 
-    ``seen`` counts all events that Poe's protocol knows, ``broken`` those with unusable data.
+    ``seen`` counts all events of Poe's protocol, ``broken`` those with unusable data.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class EventReader:
     def read(self, runs: Iterable[Run]) -> list[Event]:
         """Decode what ``EventStreamDecoder.feed`` returned, up to the first event that ends the answer.
 
-        So ``Done`` and ``Error`` stand at the end, if anywhere.
+        So ``Done`` and ``Error`` can only be the last.
         """
         events: list[Event] = []
         for name, run in runs:
@@ -120,14 +120,14 @@ class EventReader:
         return event if isinstance(event, list) else (event,)
 
     def _read_long(self, decode: _Decode, data: bytes) -> Event | list[Event] | None:
-        """Only text may be long: an object of so many values would take seconds to decode."""
+        """Decode a long event, which may only be text: as many values would take seconds to decode."""
         if decode in (_text, _replace, _done):
             return decode(data)
         self.broken += decode is not _error
         return Error() if decode is _error else None
 
     def _mend(self, decode: _Decode, data: bytes) -> Event | list[Event] | None:
-        """Try once more, without what is no text."""
+        """Try once more with the broken text mended."""
         try:
             return decode(_mended(data))
         except (msgspec.MsgspecError, RecursionError):
@@ -136,7 +136,7 @@ class EventReader:
 
 
 def _is_first_answer(index: object) -> bool:
-    """Whether an event belongs to the answer that we show, of the several that a bot may give."""
+    """Whether an event belongs to the first of several answers, the one that is passed on."""
     return index == 0 or not isinstance(index, int)
 
 
@@ -145,7 +145,7 @@ _HALF_PAIR = re.compile(r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89
 
 
 def _mended(data: bytes) -> bytes:
-    """``data`` with U+FFFD for what is no text: bytes that are not UTF-8, half a surrogate pair."""
+    """``data`` with U+FFFD in place of bytes that are not UTF-8 and half surrogate pairs."""
     text = data.decode("utf-8", "replace")
     if "\\ud" in text or "\\uD" in text:
         text = _HALF_PAIR.sub(r"\\ufffd", text.replace(r"\\", r"\u005c"))
@@ -224,7 +224,7 @@ def _delta(choice: object) -> Iterator[Event]:
 
 
 def _piece(call: dict[str, Any]) -> ToolCallPiece | None:
-    """What is said of a call; ``None`` if that is nothing."""
+    """A piece of a call; ``None`` if there is nothing in it."""
     function = call.get("function")
     function = function if isinstance(function, dict) else {}
     index, id, name = call.get("index"), _words(call.get("id")), _words(function.get("name"))
@@ -239,7 +239,7 @@ def _words(value: object) -> str | None:
 
 
 def _error(data: bytes) -> Event | None:
-    """An error stays one however its fields look: losing it would make a failure a success."""
+    """An error stays one, whatever its fields: dropping it would turn a failure into a success."""
     try:
         fields = _object(data)
     except (msgspec.MsgspecError, RecursionError):

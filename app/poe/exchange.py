@@ -14,7 +14,7 @@ from app.poe.wire import ResponseParser, WireError
 
 
 class QueryFailed(Exception):
-    """A query had no answer. ``retryable``: asking once more may help and costs nothing twice."""
+    """A query was not answered. ``retryable``: asking again may help, and costs nothing twice."""
 
     def __init__(self, error: ApiError, *, retryable: bool = False) -> None:
         super().__init__(str(error))
@@ -23,10 +23,10 @@ class QueryFailed(Exception):
 
 
 class Exchange:
-    """A request, sent over ``connection``, and its response, read as it comes. Close it: that ends the query.
+    """A request over ``connection`` and its response, read as it comes. Closing it ends the query.
 
-    A byte may take ``first_byte_timeout`` until the body begins, and ``idle_timeout`` from then on, in
-    seconds. ``pool`` gets the connection back if another request can follow.
+    The response may be silent for ``first_byte_timeout`` seconds until its body begins, and for
+    ``idle_timeout`` from then on. ``pool`` gets the connection back if another request can follow.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Exchange:
         self._first_byte_timeout = self._idle_timeout = max(0.001, seconds)
 
     def send(self, pieces: Iterable[bytes]) -> None:
-        """Send the request. A server that answers before it has read everything is heard.
+        """Send the request, or as much of it as the server reads before it answers.
 
         No piece may take longer than the first byte of the answer.
         """
@@ -82,7 +82,7 @@ class Exchange:
         self._is_sent = True
 
     def _send(self, piece: bytes) -> bool:
-        """Send all of ``piece``, or as much as the server takes before it answers; whether that is all."""
+        """Send ``piece``, or as much as the server takes before it answers; return whether that was all."""
         connection = self._open_connection()
         deadline = time.monotonic() + self._first_byte_timeout
         left = memoryview(piece)
@@ -93,12 +93,12 @@ class Exchange:
         return True
 
     def _hears_early(self) -> bool:
-        """Whether the server answers already, or has gone; either way it does not want the rest."""
+        """Whether the server is answering already, or is gone: then it does not want the rest."""
         self._early = self._open_connection().receive_now()
         return self._early is not None
 
     def read_head(self) -> None:
-        """Wait for the head, as long as the first byte may take, however slowly it drips."""
+        """Wait for the complete head, no longer than the first byte may take."""
         deadline = time.monotonic() + self._first_byte_timeout
         while not self._parser.has_head:
             data = self._receive(max(0.001, deadline - time.monotonic()))
@@ -108,7 +108,7 @@ class Exchange:
             self._body += self._parse(data)
 
     def read(self) -> bytes:
-        """What the next read of the connection brings; empty only at the end of the body.
+        """The next bytes of the body; empty only at its end.
 
         Raises ``QueryFailed`` if the connection breaks, is silent for too long, or ends early.
         """
@@ -131,9 +131,9 @@ class Exchange:
         return b""
 
     def pieces(self, limit: int, seconds: float) -> Iterator[bytes]:
-        """The body, of at most ``limit`` bytes, if all of it comes within ``seconds``.
+        """The body, of at most ``limit`` bytes, all within ``seconds``.
 
-        Raises ``QueryFailed`` where it does not.
+        Raises ``QueryFailed`` if it is larger or slower.
         """
         deadline = time.monotonic() + seconds
         size = 0
@@ -148,7 +148,7 @@ class Exchange:
             yield piece
 
     def drain(self, seconds: float) -> None:
-        """Wait for the end of the body, so that the connection can be kept: a few reads at most."""
+        """Wait for the end of the body, for a few reads at most, so that the connection can be kept."""
         if self._connection is None:
             return
         self._idle_timeout = self._first_byte_timeout = seconds
@@ -160,7 +160,7 @@ class Exchange:
             return
 
     def close(self) -> None:
-        """Keep the connection if the body is over, else end it: Poe sees that nobody listens."""
+        """Keep the connection if the body is complete, else close it: Poe sees that nobody listens."""
         connection, self._connection = self._connection, None
         if connection is None:
             return

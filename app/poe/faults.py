@@ -19,7 +19,7 @@ from app.poe.events import Error
 _SECONDS_OR_DATE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9})?|[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"
 )
-_TEXT_LIMIT = 20_000  # characters of Poe's words that are looked at
+_TEXT_LIMIT = 20_000  # characters of Poe's message that are searched
 
 # In this order: the first that matches decides. An entry's patterns are alternatives.
 _WORDS: tuple[tuple[re.Pattern[str], Callable[[str], ApiError]], ...] = tuple(
@@ -97,14 +97,14 @@ def from_event(event: Error) -> ApiError:
 
 
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error that a response other than 200 stands for, with Poe's word on limits handed on."""
+    """The error that a response other than 200 stands for, with Poe's headers about limits."""
     error = _from_status(status, headers, body)
     limits = rate_limits(headers)
     return replace(error, headers={**error.headers, **limits}) if limits else error
 
 
 def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
-    """Poe's ``x-ratelimit-*`` fields, those that can go on a header."""
+    """Poe's ``x-ratelimit-*`` headers, if they are valid as headers."""
     return {
         name.lower(): value
         for name, value in headers.items()
@@ -146,7 +146,7 @@ def _from_words(text: str) -> ApiError | None:
 
 
 def words(body: bytes) -> str:
-    """What a body says to a person: JSON's usual places, else plain text; nothing of a page."""
+    """The message for people in a body: from JSON's usual fields, else plain text; nothing of HTML."""
     try:
         content = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -163,6 +163,6 @@ def _shown(text: str | None) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> str | None:
-    """Poe's ``Retry-After``, if it is what clients can read: seconds or a date (RFC 9110 section 10.2.3)."""
+    """Poe's ``Retry-After`` if clients can read it: seconds or a date (RFC 9110 section 10.2.3)."""
     value = headers.get("retry-after", "").strip()
     return value if _SECONDS_OR_DATE.fullmatch(value) else None

@@ -15,7 +15,7 @@ _FEATURES = ("supported_features", "supported_parameters")  # lists of words, "t
 
 
 def fetch(client: PoeClient, token: str | None = None) -> list[Model]:
-    """Ask Poe for its list, with ``token`` or without. Raises ``ApiError`` if there is none to be had."""
+    """Ask Poe for its list, with ``token`` or without. Raises ``ApiError`` if that fails."""
     try:
         return decode(client.models(token))
     except QueryFailed as failed:
@@ -23,7 +23,7 @@ def fetch(client: PoeClient, token: str | None = None) -> list[Model]:
 
 
 def decode(body: bytes) -> list[Model]:
-    """Poe's answer to ``GET /v1/models``. Raises ``ApiError`` (502) if it is no list."""
+    """Decode Poe's answer to ``GET /v1/models``. Raises ``ApiError`` (502) if it is not a list."""
     try:
         content = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -63,7 +63,7 @@ def encode(conversation: Conversation, give_turn: Callable[[], None] = lambda: N
 
 
 def texts(conversation: Conversation) -> Iterator[str]:
-    """What the bot reads of the query, piece by piece."""
+    """The texts of the query that the bot reads."""
     for message in conversation.messages:
         yield message.text
         for call in message.tool_calls:
@@ -104,7 +104,7 @@ def _message(message: Message, give_turn: Callable[[], None]) -> dict[str, Any]:
 
 
 def _bearer(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """The message that carries the bot's parameters: the user's last, else the last."""
+    """The message that carries the bot's parameters: the last of the user's, else the last."""
     return next((each for each in reversed(messages) if each["role"] == "user"), messages[-1])
 
 
@@ -113,7 +113,7 @@ def _bearer(messages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _is_of_round(message: Message) -> bool:
-    """Whether all that a message says stands in ``tool_calls`` or ``tool_results``."""
+    """Whether everything in a message goes into ``tool_calls`` or ``tool_results``."""
     is_silent = all(isinstance(part, TextPart) and not part.text for part in message.parts)
     return message.role is Role.TOOL or (bool(message.tool_calls) and is_silent)
 
@@ -130,7 +130,7 @@ def _tools(conversation: Conversation) -> dict[str, Any]:
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
-    """A tool; the protocol wants a description and an object's schema."""
+    """A tool in the form of the protocol, which requires a description and an object's schema."""
     parameters = {"type": "object", "properties": {}} | dict(tool.parameters or {})
     function = {"name": tool.name, "description": tool.description or "", "parameters": parameters}
     return {"type": "function", "function": function}

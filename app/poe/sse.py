@@ -25,7 +25,7 @@ _blank_line = re.compile(rb"\n\r?\n").search
 
 
 class EventStreamDecoder:
-    """``feed`` bytes, get the events that they completed; ``finish`` gives what was left open.
+    """Decodes bytes into events: ``feed`` returns those completed, ``finish`` the one left open.
 
     Data stays bytes: it is JSON, whose decoder checks UTF-8 anyway. A line or an event of more
     than ``limit`` bytes raises ``ApiError`` (502).

@@ -27,7 +27,7 @@ from app.turns import Turns
 
 _TRIES = 2
 _RETRY_DELAY_SECONDS = 0.5
-_TIMER_SECONDS = 0.1  # that a timer may go off early, for it counts from when the event loop last looked
+_TIMER_SECONDS = 0.1  # by which a timer may be early: it counts from the loop's last look at the clock
 _RETRYABLE = (500, 502, 503, 504)
 _BODY_LIMIT = 65536
 _HANDED_ON = (401, 402, 429)
@@ -35,7 +35,7 @@ _URL = re.compile(r"https?://[^\s/]\S*")
 
 
 class Uploaded(NamedTuple):
-    """Where an attachment is, and what Poe takes it for."""
+    """An attachment's URL, and its content type according to Poe."""
 
     url: str
     content_type: str
@@ -50,7 +50,7 @@ class _Body(NamedTuple):
 
 
 class _Refused(Exception):
-    """An upload that failed; ``retryable`` if it may go through the second time."""
+    """An upload failed; ``retryable`` if a second try may succeed."""
 
     def __init__(self, error: ApiError, *, retryable: bool) -> None:
         super().__init__(str(error))
@@ -61,8 +61,8 @@ class _Refused(Exception):
 class Uploads:
     """Uploads to one endpoint, over kept-alive connections of their own.
 
-    Each has ``UPLOAD_TIMEOUT_SECONDS`` for both its tries, and ends at once when its greenlet is
-    killed. Raises ``ApiError``: 401, 402, 413 and 429 as Poe says them, 504 for a time-out, 502 else.
+    Each has ``UPLOAD_TIMEOUT_SECONDS`` for both of its tries, and ends at once when its greenlet is
+    killed. Raises ``ApiError``: Poe's 401, 402, 413 and 429, 504 for a time-out, else 502.
     """
 
     def __init__(self, settings: Settings, upstream: Upstream) -> None:
@@ -73,7 +73,7 @@ class Uploads:
     def send(
         self, name: str, content_type: str, size: int, pieces: Callable[[], Iterable[bytes]], key: str
     ) -> Uploaded:
-        """Upload ``size`` bytes; ``pieces`` gives them, as often as it is called."""
+        """Upload ``size`` bytes, which ``pieces`` returns each time it is called."""
         boundary = secrets.token_hex(16)
         field = f'form-data; name="file"; filename="{_escaped(name)}"'
         head = (
@@ -90,7 +90,7 @@ class Uploads:
         return self._post(_Body(kind, len(head) + size + len(tail), parts), key)
 
     def fetch(self, url: str, name: str | None, key: str) -> Uploaded:
-        """Have Poe download ``url``; nothing here opens a connection to it."""
+        """Have Poe download ``url``; nothing here connects to it."""
         fields = {"download_url": url} | ({"download_filename": name} if name else {})
         form = urlencode(fields, errors="surrogatepass").encode()
         return self._post(_Body("application/x-www-form-urlencoded", len(form), lambda: [form]), key)
@@ -128,7 +128,7 @@ class Uploads:
             raise self._failed(failed.error, deadline) from failed
 
     def _until(self, deadline: float, exchange: Exchange, head: bytes, body: _Body) -> Iterator[bytes]:
-        """What is sent, unless its time is over. A server that takes all at once never has us wait."""
+        """The pieces to send, until time is up. A server that takes all at once would never have us wait."""
         turns = Turns()
         for piece in chain([head], body.pieces()):
             turns.give()
@@ -139,7 +139,7 @@ class Uploads:
             yield piece
 
     def _failed(self, error: ApiError, deadline: float) -> _Refused:
-        """The connection failed: Poe has not got the whole, or its answer was lost."""
+        """The error if the connection failed: Poe has not got everything, or its answer was lost."""
         if time.monotonic() >= deadline - _TIMER_SECONDS:
             return _Refused(errors.upload_timeout(self._timeout), retryable=False)
         if error.status != 504:
@@ -148,7 +148,7 @@ class Uploads:
 
 
 def _read(status: int, headers: Mapping[str, str], text: bytes) -> Uploaded:
-    """What Poe's answer says. Raises ``_Refused``."""
+    """Decode Poe's answer. Raises ``_Refused``."""
     if status != 200:
         raise _Refused(_refusal(status, headers, text), retryable=status in _RETRYABLE)
     try:

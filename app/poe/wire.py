@@ -19,11 +19,11 @@ _GZIP_OR_ZLIB = 47  # zlib's wbits: either, by its header
 
 
 class WireError(ValueError):
-    """What came is no HTTP/1.1 response, or one that ends wrongly."""
+    """The bytes are not an HTTP/1.1 response, or end too early."""
 
 
 class ResponseParser:
-    """``feed`` the bytes of a connection, get the bytes of the body in them.
+    """Parses a response: ``feed`` takes bytes of the connection and returns those of the body.
 
     ``has_head`` says that ``status`` and ``headers`` (names in lower case) are known, ``complete``
     that the body has ended, ``may_end`` that the connection may close now without anything being
@@ -51,7 +51,7 @@ class ResponseParser:
         return self.complete or (self.has_head and not is_framed)
 
     def feed(self, data: bytes) -> bytes:
-        """Parse what one read brought. Raises ``WireError``, if it brought nothing good before."""
+        """Parse the bytes of one read. Raises ``WireError`` unless some of the body precedes the fault."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -59,7 +59,7 @@ class ResponseParser:
                 self.failure = WireError(str(error))
                 if not self._body:
                     raise self.failure from None
-            self.reusable = False  # something came behind the end
+            self.reusable = False  # something followed the end
         if not self._body:
             self._barren += len(data)
             if self._barren > HEAD_LIMIT and not self.complete:
@@ -71,7 +71,7 @@ class ResponseParser:
         return self._inflated(body) if self._inflate else body
 
     def close(self) -> None:
-        """Let go of llhttp, which holds this object in turn."""
+        """Let go of llhttp, which refers back to this object."""
         self._parser = None
 
     def _inflated(self, body: bytes) -> bytes:

@@ -7,16 +7,16 @@ import socket
 import time
 from collections.abc import Iterable
 
-_PATIENCE_SECONDS = 5.0  # with a port in use: who had it before may be about to end
+_PATIENCE_SECONDS = 5.0  # for a port in use: its process may be about to end
 _LOOK_SECONDS = 0.2
 
 
 class CannotListen(Exception):
-    """The message says where and why, in one line."""
+    """An address cannot be listened on; the message says which and why, in one line."""
 
 
 def check(host: str, ports: Iterable[int]) -> None:
-    """Raises ``CannotListen``. A port that is in use has a few seconds to become free."""
+    """Raise ``CannotListen`` if need be. A port in use has a few seconds to become free."""
     for port in ports:
         _check(host, port)
 

@@ -19,25 +19,23 @@ from gevent.server import StreamServer
 
 from app.logs import logger
 
-_BODY_BYTES_A_SECOND = (
-    1000  # slower than any line: who sends a body more slowly over its whole length is let go
-)
+_BODY_BYTES_A_SECOND = 1000  # slower than any line: a client that sends its whole body more slowly is let go
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 _PAUSE_SECONDS = 0.2
 _WARNING_SECONDS = 60.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Not 0: that runs what is ready, but does not look at what sockets have become so.
 _TURN_SECONDS = 0.000_001
-_UNSENT_BYTES = 128 * 1024  # that the kernel keeps of an answer whose client takes nothing
+_UNSENT_BYTES = 128 * 1024  # bytes that the kernel keeps of an answer that its client does not read
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux's
 
 
 class ClientSocket(gevent.socket.socket):
     """A client's connection, on which neither side waits for ever.
 
-    Sends at once what it can: gevent's asks for the buffer's size before. ``TimeoutError`` means that
-    the client has taken nothing for ``send_seconds``, or does not send as ``expect_head`` or ``expect_body``
-    say. ``owes_continue``: it sends its body once it is asked for it (RFC 9110 section 10.1.1).
+    It sends at once: gevent's asks for the buffer's size before. ``TimeoutError`` means that the client has
+    read nothing for ``send_seconds``, or does not send as ``expect_head`` or ``expect_body`` require.
+    ``owes_continue``: the client sends its body once it is asked to (RFC 9110 section 10.1.1).
     """
 
     send_seconds: float | None = None
@@ -45,7 +43,7 @@ class ClientSocket(gevent.socket.socket):
     hub: Any
     owes_continue = False
     _body_seconds = 0.0  # 0: nothing of a body is expected
-    _ends = 0.0  # when what is expected must have come; 0: nothing is
+    _ends = 0.0  # when what is expected must have arrived; 0: nothing is expected
     _iteration = -1  # of the event loop, at the last read of a body
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -58,18 +56,18 @@ class ClientSocket(gevent.socket.socket):
             self.timeout = None
 
     def expect_head(self, seconds: float) -> None:
-        """From now on what is read is a head, all of which must come within ``seconds``."""
+        """From now on a head is read, all of which must arrive within ``seconds``."""
         self._body_seconds = 0.0
         self._ends = time.monotonic() + seconds
 
     def expect_body(self, seconds: float) -> None:
-        """From now on what is read is a body: silences may last ``seconds``, all of it little longer."""
+        """From now on a body is read: a pause may last ``seconds``, and the whole has a bound, too."""
         self._body_seconds = seconds
         self._ends = time.monotonic() + seconds
         self._iteration = -1
 
     def expect_nothing(self) -> None:
-        """From now on the time-outs of reads are the reader's business."""
+        """From now on the reader itself sets the time-outs."""
         self._ends = 0.0
 
     def recv(self, *args: Any) -> bytes:
@@ -89,25 +87,25 @@ class ClientSocket(gevent.socket.socket):
         return data
 
     def _ask_for_body(self) -> None:
-        """Send the client that waits for it what it waits for."""
+        """Send ``100 Continue`` to a client that waits for it."""
         if self.owes_continue:
             self.owes_continue = False
             self.sendall(_CONTINUE)
 
     def _give_turn(self) -> None:
-        """Let others run if this one has never had to wait."""
+        """Let others run if this connection has never had to wait."""
         if self._iteration == self.hub.loop.iteration:
             gevent.sleep(_TURN_SECONDS)
         self._iteration = self.hub.loop.iteration
 
     def forget(self) -> None:
-        """Have closing drop what the client has not taken; the kernel would offer it for many minutes."""
+        """Have closing discard what the client has not read: the kernel would offer it for many minutes."""
         self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def end_reading(self) -> None:
-        """Have a read that waits return nothing, as if the client had left; gevent's would raise.
+        """Have a waiting read return nothing, as if the client had left; gevent's would raise.
 
-        But what has come already is a request, and is served.
+        A request that has arrived already is served.
         """
         plain: Any = self
         with contextlib.suppress(OSError):
@@ -118,7 +116,7 @@ class ClientSocket(gevent.socket.socket):
 
 
 class Address:
-    """Where a listener listens, also when it does no longer: a connection may begin after that."""
+    """A listener's address, known even after it is closed: a connection may begin after that."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._name = listener.getsockname()
@@ -163,7 +161,7 @@ class ClientServer(StreamServer):
         return connection, address
 
     def _pause(self, error: OSError) -> None:
-        """Let those who come wait outside for a while: this process has no descriptor for them."""
+        """Accept nobody for a while: this process has no file descriptor left."""
         now = time.monotonic()
         if now - self._warned_at > _WARNING_SECONDS:
             self._warned_at = now
@@ -174,7 +172,7 @@ class ClientServer(StreamServer):
         self._timer.start(plain._start_accepting_if_started)
 
     def close(self) -> None:
-        """Close the door behind all who have come: those who wait outside would be reset."""
+        """Stop listening once all waiting connections are accepted: they would be reset."""
         while not self.closed and not self.full() and (accepted := self.do_read()):
             self.do_handle(*accepted)
         super().close()

@@ -19,7 +19,7 @@ _DRAIN_SECONDS = 2.0
 
 
 def is_read(body: Any) -> bool:
-    """Whether all of a request's body has been taken off the connection."""
+    """Whether all of a request's body has been read."""
     reader = body.reader
     if hasattr(reader, "length"):
         return bool(reader.length == 0)
@@ -27,12 +27,12 @@ def is_read(body: Any) -> bool:
 
 
 def is_too_long(body: Any) -> bool:
-    """Whether more of a request's body is still to come than would be read away."""
+    """Whether more of a request's body is still to come than would be read and discarded."""
     return getattr(body.reader, "length", 0) > _DRAIN_BYTES
 
 
 def drain(req: Request, sock: socket.socket) -> bool:
-    """Read what is left of the body, within bounds; whether another request can follow it."""
+    """Read the rest of the body, within bounds; return whether another request can follow."""
     body: Any = req.body
     if body.failed:
         return False
@@ -47,12 +47,12 @@ def linger(req: Request | None, sock: socket.socket) -> None:
     until = time.monotonic() + _DRAIN_SECONDS
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_WR)
-        if not _read_away(sock, sock.recv):  # a client that has much to send stalls, and sees the answer
+        if not _read_away(sock, sock.recv):  # a client that has much to send stalls, and notices the answer
             time.sleep(max(0.0, until - time.monotonic()))
 
 
 def _read_away(sock: socket.socket, read: Callable[[int], bytes]) -> bool:
-    """Read until the end, ``_DRAIN_BYTES`` or ``_DRAIN_SECONDS``; whether it was the end."""
+    """Read up to the end, ``_DRAIN_BYTES`` or ``_DRAIN_SECONDS``; return whether it was the end."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     left = _DRAIN_BYTES
     try:

@@ -10,7 +10,7 @@ from gunicorn.glogging import Logger
 class ServerLog(Logger):
     """gunicorn's log without its access lines: the application writes one line a request itself.
 
-    Of exceptions only the class is told: some of gunicorn's quote what a client sent, its key as well.
+    Only the class of an exception is logged: some of gunicorn's quote what a client sent, even its key.
     """
 
     access_log_enabled = False

@@ -13,7 +13,7 @@ _CHUNKS = "The request body's chunks are not valid HTTP."
 
 @dataclass(frozen=True)
 class Refusal:
-    """A status line, and what the client is told."""
+    """The status and the message with which a request is refused."""
 
     status: int
     reason: str
@@ -22,7 +22,7 @@ class Refusal:
     code: str | None = None
 
     def render(self, request_id: str, path: str) -> bytes:
-        """The whole response, after which the connection ends. It has the form of the API at ``path``."""
+        """The complete response in the form of the API at ``path``; then the connection is closed."""
         is_plain = not is_anthropics(path)
         render = chat_answer.render_error if is_plain else messages_answer.render_error
         id_field = "" if is_plain else f"request-id: {request_id}\r\n"
@@ -78,5 +78,5 @@ _REFUSALS = {
 
 
 def of(error: BaseException) -> Refusal:
-    """What a client is told whose request could not be read, or failed with ``error``."""
+    """The refusal for a request that could not be read, or failed, with ``error``."""
     return _REFUSALS.get(type(error).__name__, FAILED)

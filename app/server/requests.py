@@ -19,7 +19,7 @@ _TURN_SECONDS = 0.000_001
 
 
 class HeadTooSlow(ParseException):
-    """A head has begun, and did not end in its time."""
+    """A head was begun but not completed in time."""
 
 
 class BoundedRequest(Request):
@@ -27,14 +27,14 @@ class BoundedRequest(Request):
 
     @property
     def max_buffer_headers(self) -> int:
-        """How much of a head is read; gunicorn's is all fields at their longest: 1.6 MB."""
+        """How much of a head is read; gunicorn would allow all fields at their longest: 1.6 MB."""
         return _HEAD_BYTES
 
     @max_buffer_headers.setter
     def max_buffer_headers(self, _computed: int) -> None: ...
 
     def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], list[str]]:
-        """Nobody is trusted here: app/proxies.py sees to that. gunicorn's reads the peer's address anew."""
+        """Trust nobody: that is left to app/proxies.py. gunicorn's looks up the peer's address each time."""
         return {}, []
 
     def parse_request_line(self, line_bytes: bytes) -> None:
@@ -68,7 +68,7 @@ class _Unreader(SocketUnreader):
 
 
 class RequestReader(RequestParser):
-    """Reads one request of ``client`` after the other."""
+    """Reads the requests of ``client``, one after another."""
 
     mesg_class = BoundedRequest
 
@@ -87,8 +87,8 @@ class RequestReader(RequestParser):
     def next_request(self, seconds: float) -> Request | None:
         """The next request; ``None`` if the client has left, or begins none within ``seconds``.
 
-        Who has sent one request behind the other waits for a turn between two. Raises ``HeadTooSlow``,
-        another ``ParseException`` or an ``OSError``.
+        Others have a turn between two requests of a client that pipelines. Raises ``HeadTooSlow``, another
+        ``ParseException`` or an ``OSError``.
         """
         unreader = self._unreader
         unreader.has_read = unreader.buf.getbuffer().nbytes > 0

@@ -16,9 +16,9 @@ _LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112 section 7.1
 
 
 class ClientResponse(wsgi.Response):
-    """Sends its head together with what follows it; gunicorn's sends it by itself.
+    """Sends its head together with what follows; gunicorn's sends it by itself.
 
-    ``closes``: the head says that the connection ends with this answer.
+    ``closes``: according to the head, the connection ends with this answer.
     """
 
     closes = True
@@ -31,14 +31,14 @@ class ClientResponse(wsgi.Response):
             client: Any = self.sock
             is_unasked = client.owes_continue and not leftovers.is_read(body)
             if body.failed or is_unasked or leftovers.is_too_long(body):
-                self.force_close()  # where the next request begins is not known, or too far away
+                self.force_close()  # where the next request begins is unknown or too far away
             self.closes = self.should_close()
             fields = [f"{name}: {value}\r\n" for name, value in self.headers]
             self._head = "".join([*self.default_headers(), *fields, "\r\n"]).encode("latin-1")
             self.headers_sent = True
 
     def default_headers(self) -> list[str]:
-        """The status line and the fields that are the server's."""
+        """The status line and the server's own headers."""
         fields = [
             f"HTTP/1.{0 if self.req.version == (1, 0) else 1} {self.status}\r\n",
             f"Date: {_http_date(int(time.time()))}\r\n",

@@ -32,7 +32,7 @@ from app.settings import Settings
 _NOTIFY_SECONDS = 1.0
 _ACCEPTED_AT_ONCE = 8  # then running answers have their turn
 _LOOK_SECONDS = 0.05
-_FIRST_REQUEST_SECONDS = 2.0  # that a connection has for it, once the door is closed
+_FIRST_REQUEST_SECONDS = 2.0  # for the first request of a connection, once nothing is accepted any more
 _LAST_WORDS_SECONDS = 2.0
 _RETIRING = 1  # bytes in a worker's heartbeat file, which its master has open, too
 
@@ -40,9 +40,9 @@ _RETIRING = 1  # bytes in a worker's heartbeat file, which its master has open, 
 class GatewayWorker(GeventWorker):
     """Serves the gateway, and stops in three steps.
 
-    After SIGTERM it serves on for ``DRAIN_SECONDS`` with ``/readyz`` at 503, so that whoever
-    balances the load can turn away; then it closes the door and idle connections; what still runs
-    ``GRACEFUL_TIMEOUT`` later gets an error for an end.
+    After SIGTERM it serves on for ``DRAIN_SECONDS`` with ``/readyz`` at 503, so that a load
+    balancer can turn away; then it stops listening and closes idle connections; an answer that is still
+    running ``GRACEFUL_TIMEOUT`` later ends with an error.
 
     After ``MAX_REQUESTS`` it retires: another worker takes its place at once, and it goes when the
     last of its answers has ended, however long that takes.
@@ -51,11 +51,11 @@ class GatewayWorker(GeventWorker):
     def init_process(self) -> None:
         self._stopping = threading.Event()
         self._is_spent = False
-        self._is_closed = False  # the door: nothing new is waited for
+        self._is_closed = False  # nothing new is accepted
         self._connections = Pool(self.worker_connections)
         self._new: set[ClientSocket] = set()  # connections that have not brought a request yet
-        self._idle: set[ClientSocket] = set()  # those between two
-        # A setting is looked up by a method, again for each request: put them where attributes are.
+        self._idle: set[ClientSocket] = set()  # connections between two requests
+        # gunicorn looks a setting up by a method, for each request: make them plain attributes.
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         vars(gevent.get_hub())["print_exception"] = _log_fault
         super().init_process()
@@ -104,7 +104,7 @@ class GatewayWorker(GeventWorker):
                 look()
 
     def _retire(self, servers: Sequence[ClientServer]) -> bool:
-        """Have the master start another worker, and come to an end; whether no stop came between."""
+        """Have the master start another worker, and serve to the end; return whether no stop interfered."""
         logger.info("another worker takes over after %d requests", self.nr)
         self._close(servers)
         os.ftruncate(self.tmp.fileno(), _RETIRING)
@@ -136,7 +136,7 @@ class GatewayWorker(GeventWorker):
         return not self._connections
 
     def _wait(self, seconds: float, is_over: Callable[[], bool]) -> bool:
-        """Wait up to ``seconds`` until ``is_over``; whether it is."""
+        """Wait up to ``seconds`` until ``is_over``; return whether it is."""
         deadline = time.monotonic() + seconds
         while not is_over():
             left = deadline - time.monotonic()
@@ -147,7 +147,7 @@ class GatewayWorker(GeventWorker):
         return True
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve one connection. Between its requests it is idle."""
+        """Serve one connection, which is idle between its requests."""
         self._new.add(client)
         try:
             self._serve_requests(listener.getsockname(), client, addr)
@@ -173,7 +173,7 @@ class GatewayWorker(GeventWorker):
             self._refuse(request, client, addr, error, reader.path)
 
     def handle_request(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
-        """Serve one request, then see what is left of its body; whether another can follow."""
+        """Serve one request and read the rest of its body; return whether another can follow."""
         self._new.discard(sock)
         self._idle.discard(sock)
         self._count()
@@ -187,13 +187,13 @@ class GatewayWorker(GeventWorker):
         return goes_on
 
     def _count(self) -> None:
-        """One more request: the last before this worker retires?"""
+        """Count a request, which may be the last before this worker retires."""
         self.nr += 1
         if self.nr == self.max_requests:
             self.alive, self._is_spent = False, True
 
     def _respond(self, listener_name: Any, req: Request, sock: Any, addr: Any) -> bool:
-        """Have the application answer; whether the connection may go on."""
+        """Have the application answer; return whether the connection stays open."""
         request: Any = req
         sock.owes_continue, request._expected_100_continue = request._expected_100_continue, False
         created = wsgi.create(req, sock, addr, listener_name, self.cfg, response_class=ClientResponse)
@@ -238,9 +238,9 @@ class GatewayWorker(GeventWorker):
     def _refuse(
         self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException, path: str
     ) -> None:
-        """Refuse what is not HTTP, or say that a request failed, in the form of the API at ``path``.
+        """Refuse what is not HTTP, or report that a request failed, in the form of the API at ``path``.
 
-        Nothing that was sent is logged or echoed: a broken header field may be the one with the key.
+        Nothing of the request is logged or echoed: a broken header may be the one with the key.
         """
         refusal = refusals.of(exc)
         request_id = secrets.token_hex(16)
@@ -256,10 +256,10 @@ class GatewayWorker(GeventWorker):
 
 
 def _log_fault(_context: object, kind: type[BaseException], error: BaseException | None, _: object) -> None:
-    """Log what ended a greenlet. gevent would print arguments, and words that may be a client's."""
+    """Log what ended a greenlet. gevent would print arguments, and text that may be a client's."""
     logger.error("a greenlet failed: %s", fault(error) if error else kind.__name__)
 
 
 def is_retiring(worker: Any) -> bool:
-    """Whether ``worker``, seen from its master, has had another one take its place."""
+    """Whether ``worker``, seen from its master, has been replaced by another one."""
     return os.fstat(worker.tmp.fileno()).st_size == _RETIRING
