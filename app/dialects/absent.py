@@ -12,7 +12,7 @@ from app.errors import ApiError, not_found
 
 
 class Absence(Struct, frozen=True):
-    """``error``, and how the clients of that API want it, with the request's id, if not as all others."""
+    """An ``error``, and how to render it for that API's clients, if not as for all others."""
 
     error: ApiError
     render: Callable[[ApiError, str], bytes] | None = None
@@ -53,7 +53,7 @@ _OLLAMA = frozenset(
 
 
 def find(path: str, root: str) -> Absence | None:
-    """The API of ``path``, if it is one that is known and not here. ``root`` is the URL of this gateway."""
+    """The absence of the API at ``path``, if it is a known one. ``root`` is the URL of this gateway."""
     path, base_url = path.rstrip("/"), f"{root}/v1"
     if path in _OLLAMA:
         advice = "choose OpenAI or an OpenAI-compatible API as the provider"
@@ -72,7 +72,7 @@ def find(path: str, root: str) -> Absence | None:
 
 
 def mistaken(path: str, meant: str | None, root: str) -> Absence:
-    """Of any other path. ``meant`` is the one that was probably meant, if there is one like it."""
+    """The absence of any other path. ``meant`` is the path that was probably meant, if there is one."""
     hint = f" Did you mean {meant}?" if meant else ""
     told = f"There is no {path} here.{hint}"
     if meant and meant.endswith(_MESSAGES):
@@ -87,11 +87,11 @@ def _error(api: str, advice: str, base_url: str) -> ApiError:
 
 
 def _render_gemini(error: ApiError, _request_id: str) -> bytes:
-    """As Google's clients read it (https://google.aip.dev/193)."""
+    """The error as Google's clients read it (https://google.aip.dev/193)."""
     told = {"code": error.status, "message": error.message, "status": "NOT_FOUND"}
     return msgspec.json.encode({"error": told})
 
 
 def _render_ollama(error: ApiError, _request_id: str) -> bytes:
-    """As Ollama's clients read it (https://docs.ollama.com/api/errors)."""
+    """The error as Ollama's clients read it (https://docs.ollama.com/api/errors)."""
     return msgspec.json.encode({"error": error.message})

@@ -38,7 +38,7 @@ Whole = Annotated[int, AS_TEXT]
 Positive = Annotated[Whole, Meta(ge=1)]
 # Neither nan nor inf, which text can say, and JSON cannot.
 Number = Annotated[float, AS_TEXT, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
-# Checked in words of our own; the schemas are for those who read the API's description.
+# Checked with messages of our own; the schemas are for the API's description.
 BotName = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "pattern": r"\S"})]
 Stops = Annotated[list[str], Meta(extra_json_schema={"maxItems": _STOP_LIMIT})]
 
@@ -46,7 +46,7 @@ Stops = Annotated[list[str], Meta(extra_json_schema={"maxItems": _STOP_LIMIT})]
 ANY_TYPE = Meta(extra_json_schema={"x-any-type": True})
 _BOM = b"\xef\xbb\xbf"  # RFC 8259 lets us ignore it
 _VALUES_LIMIT = 200_000  # decoded in a tenth of a second; the longest conversations have a tenth of them
-_DEPTH_LIMIT = 128  # far from Python's own limit, which is another wherever the stack is
+_DEPTH_LIMIT = 128  # far from Python's own limit, which depends on the depth of the stack
 
 
 def decode_object(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def decode_object(body: bytes | bytearray, give_turn: Callable[[], None] = lambd
 
 
 def _is_deeper(content: dict[str, Any], limit: int) -> bool:
-    """Whether more than ``limit`` objects and lists stand inside one another."""
+    """Whether more than ``limit`` objects and lists are nested."""
     level: list[dict[str, Any] | list[Any]] = [content]
     for _ in range(limit):
         level = [
@@ -89,13 +89,13 @@ def _is_deeper(content: dict[str, Any], limit: int) -> bool:
 
 
 def check_name(model: str) -> None:
-    """Refuse a request that names no bot: ``ApiError`` (400)."""
+    """Refuse a request without a bot's name: ``ApiError`` (400)."""
     if not model.strip():
         raise invalid_request("model is empty: name a bot.", "model")
 
 
 def stops(given: Sequence[str], path: str) -> list[str]:
-    """The stop strings that say something. Raises ``ApiError`` (400) for too many."""
+    """The stop strings that are not empty. Raises ``ApiError`` (400) for too many."""
     if len(given) > _STOP_LIMIT:
         raise invalid_request(f"{path}: at most {_STOP_LIMIT} strings are allowed.", path)
     return [each for each in given if each]

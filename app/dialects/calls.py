@@ -14,10 +14,10 @@ _NO_ARGUMENTS = "{}"
 
 
 class CallsInTurn:
-    """The deltas of calls in, the same out, with what belongs to one call together.
+    """Deltas of calls in, the same deltas out, with those of one call together.
 
-    A call that begins while the open one lacks arguments waits for it, until all calls are to end. What
-    comes for a call that is closed is dropped: its arguments were whole.
+    A call that begins while the open one lacks arguments waits for it, until all calls are to end.
+    Deltas for a closed call are dropped: its arguments were complete.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class CallsInTurn:
         self._waiting: dict[int, list[Piece]] = {}
 
     def take(self, piece: Piece) -> list[Piece]:
-        """What may go on now that ``piece`` has come."""
+        """Take ``piece``; return what may be passed on now."""
         if isinstance(piece, ToolCallStart):
             if self._waiting or not self._is_whole():
                 self._waiting[piece.index] = [piece]
@@ -42,9 +42,9 @@ class CallsInTurn:
         return [piece]
 
     def end(self, *, is_cut: bool = False) -> Iterator[Piece]:
-        """Something else comes, or the answer is over: what waits, and ``{}`` for a call without arguments.
+        """The calls are over: return what waits, and ``{}`` for each call without arguments.
 
-        But not for the last, if the answer ``is_cut``.
+        But not for the last call of an answer that ``is_cut``.
         """
         waiting, self._waiting = self._waiting, {}
         for pieces in waiting.values():
@@ -68,7 +68,7 @@ class CallsInTurn:
             yield ToolCallArguments(index, _NO_ARGUMENTS)
 
     def _is_whole(self) -> bool:
-        """Whether no call is open, or its arguments are JSON, so that nothing is missing."""
+        """Whether the arguments of the open call, if there is one, are complete JSON."""
         if self._open is None:
             return True
         try:

@@ -42,7 +42,7 @@ class _SchemaFormat(Struct, tag_field="type", tag="json_schema"):
     json_schema: _NamedSchema
 
 
-# Checked in words of our own; the schemas are for those who read the API's description.
+# Checked with messages of our own; the schemas are for the API's description.
 _Messages = Annotated[list[chat_messages.ChatMessage], Meta(extra_json_schema={"minItems": 1})]
 _One = Annotated[bodies.Whole, Meta(extra_json_schema={"const": 1})]
 _AnyTool = Annotated[
@@ -99,7 +99,7 @@ _NOT_PARAMETERS = frozenset(
 
 
 class ChatRequest(Struct, frozen=True):
-    """A decoded request: what to ask, and how to answer. ``as_functions``: calls in the deprecated form."""
+    """A decoded request: what to ask, and how to answer. ``as_functions``: calls in the old form."""
 
     conversation: Conversation
     stream: bool
@@ -130,8 +130,8 @@ def decode(
     """Decode the body of ``POST /v1/chat/completions``. ``give_turn`` is called between pieces of work.
 
     ``deployment`` is the model of a body that names none, as Azure's clients leave it to the path.
-    Unknown fields and nulls are fine; a wrong type, a part of an unknown type or an empty list of
-    messages is an ``ApiError`` (400) whose ``param`` is the path of the field.
+    Unknown fields and nulls are accepted; a wrong type, a part of an unknown type or an empty list of
+    messages raises ``ApiError`` (400) whose ``param`` is the path of the field.
     """
     fields = chat_forms.usual(bodies.decode_object(body, give_turn), give_turn)
     if deployment and fields.get("model") is None:

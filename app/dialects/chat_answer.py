@@ -27,7 +27,7 @@ _CALLED = "tool_calls"  # the finish_reason of an answer that calls tools
 
 
 class _ToolCalls:
-    """Calls as OpenAI writes them today. Of a stream's deltas the last brace is left open."""
+    """Calls in OpenAI's present form. In a stream's deltas the last brace is left open."""
 
     finish_reason = _CALLED
 
@@ -51,7 +51,7 @@ class _ToolCalls:
 
 
 class _FunctionCall:
-    """The deprecated form, in which an answer has one call: that with which it begins."""
+    """The deprecated form, in which an answer has only one call, the first."""
 
     finish_reason = "function_call"
 
@@ -88,7 +88,7 @@ class ChatStream:
     """Renders deltas as ``chat.completion.chunk`` events, each batch as the bytes of one write.
 
     ``id``, ``created`` (seconds) and ``model`` are the same on every chunk. ``as_functions``: a call
-    is written in the deprecated form. ``reasoning_fields`` are the fields that have the reasoning.
+    is written in the deprecated form. ``reasoning_fields`` are the fields that carry the reasoning.
     """
 
     heartbeat = b": ping\n\n"
@@ -121,7 +121,7 @@ class ChatStream:
         self._has_text = False
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
-        """The chunks for a batch; the first carries the role, the end its usage and ``[DONE]``."""
+        """The chunks for a batch; the first one carries the role, the last ones the usage and ``[DONE]``."""
         chunks: list[bytes] = []
         for kind, alike in groupby(deltas, type):
             if kind is Text:
@@ -135,18 +135,18 @@ class ChatStream:
         return b"".join(chunks)
 
     def render_error(self, error: ApiError) -> bytes:
-        """A failure in the middle of a stream: every client raises on it, none takes it for an end."""
+        """A failure in the middle of a stream, in the form on which every client raises."""
         return b"data: %b\n\ndata: [DONE]\n\n" % render_error(error)
 
     def _render_texts(self, texts: Sequence[str]) -> tuple[bytes, ...]:
-        """A chunk for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        """A chunk for each text, all encoded at once, one a line: JSON itself never contains a line end."""
         self._has_text = True
         end = self._end_of_delta
         lines = _encode_lines(texts)[:-1]
         return self._text, lines.replace(b"\n", end + self._text), end
 
     def _render(self, delta: Delta) -> tuple[bytes, ...]:
-        """The parts of the chunk for what is no text, if there is one."""
+        """The parts of the chunk for a delta that is not text, if there is one."""
         encode, end = msgspec.json.encode, self._end_of_delta
         match delta:
             case Reasoning(text):

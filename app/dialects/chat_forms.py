@@ -16,7 +16,7 @@ _TOOLS = ("tool", "function")  # roles of messages that are results
 
 
 def usual(fields: dict[str, Any], give_turn: Callable[[], None]) -> dict[str, Any]:
-    """The same request, and where it was in the usual form, the same objects."""
+    """The same request in the usual form; what was in it already are the same objects."""
     changed = {
         name: value
         for name, value in fields.items()

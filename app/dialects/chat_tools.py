@@ -75,7 +75,7 @@ def offer(
     *,
     parallel: bool | None,
 ) -> Offer:
-    """What is offered in the form of today. Tools that are no functions are left out."""
+    """The offer in the present form. Tools that are not functions are left out."""
     offered = offers.offered(
         [
             (
@@ -120,7 +120,7 @@ def _type(tool: dict[str, Any], index: int) -> str:
 
 
 def offer_of_functions(functions: Sequence[Function], choice: str | dict[str, Any] | None) -> Offer:
-    """What is offered in the deprecated form, in which an answer has one call at most."""
+    """The offer in the deprecated form, in which an answer has at most one call."""
     offered = offers.offered(
         [(_tool(function), f"functions[{index}]") for index, function in enumerate(functions)]
     )
@@ -135,7 +135,7 @@ def offer_of_functions(functions: Sequence[Function], choice: str | dict[str, An
 
 
 def call(given: Call, path: str) -> ToolCall:
-    """A call in the history. That of a custom tool has its input for arguments."""
+    """A call in the history. Input of a custom tool becomes its arguments."""
     if given.custom is not None:
         return ToolCall(given.id or "", given.custom.name, given.custom.input)
     if given.function is None:
@@ -144,7 +144,7 @@ def call(given: Call, path: str) -> ToolCall:
 
 
 def function_call(given: CalledFunction, id: str = "") -> ToolCall:
-    """A call of the deprecated form, which has no id."""
+    """A call in the deprecated form, which has no id."""
     arguments = given.arguments
     if not isinstance(arguments, str):
         arguments = msgspec.json.encode(arguments or {}).decode()

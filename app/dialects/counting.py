@@ -15,14 +15,14 @@ _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 
 
 def opened(body: bytes | bytearray, give_turn: Callable[[], None]) -> int:
-    """How many lists and objects there are at most: brackets within strings count, too."""
+    """The most lists and objects there can be: brackets within strings count, too."""
     return _count(body, _OPENING, give_turn)
 
 
 def holds_more(body: bytes | bytearray, limit: int, give_turn: Callable[[], None]) -> bool:
-    """Whether there are more than ``limit`` values. What stands within strings does not count.
+    """Whether there are more than ``limit`` values. The contents of strings do not count.
 
-    Cheap for all that has few commas and brackets, linear for the rest.
+    Cheap for texts with few commas and brackets, linear for others.
     """
     if _count(body, _VALUES, give_turn) <= limit:
         return False
@@ -43,7 +43,7 @@ def _count(body: bytes | bytearray, marks: tuple[bytes, ...], give_turn: Callabl
 
 
 def _outside_strings(body: bytes | bytearray, give_turn: Callable[[], None]) -> Iterator[bytes]:
-    """The text without its strings, piece by piece."""
+    """The text outside of strings, piece by piece."""
     at, is_within = 0, False
     while at < len(body):
         piece = _ESCAPE.sub(b"", bytes(body[at : at + _STEP]))

@@ -13,11 +13,11 @@ from app.errors import ApiError
 
 
 class Head(Struct, frozen=True):
-    """What an answer begins with. ``token``: 32 hex digits, unique, for its ids; ``created``: in seconds.
+    """What an answer begins with. ``token``: 32 unique hex digits, for its ids; ``created``: in seconds.
 
-    ``model`` is the name as the client wrote it, ``request_id`` what the log calls the request.
+    ``model`` is the name as the client wrote it, ``request_id`` the request's id in the log.
     ``reasoning_fields``: where reasoning goes, if the dialect leaves a choice. ``prompt_tokens`` are counted
-    by the time that the first delta comes.
+    by the time the first delta comes.
     """
 
     token: str
@@ -70,5 +70,5 @@ class Request(Protocol):
 
 
 GiveTurn: TypeAlias = Callable[[], None]
-# A body decoded; its second argument is called between pieces of work. Raises ``ApiError`` (400).
+# Decodes a body; its second argument is called between pieces of work. Raises ``ApiError`` (400).
 Decode: TypeAlias = Callable[[bytes | bytearray, GiveTurn], Request]

@@ -25,7 +25,7 @@ class _Text(Struct):
 
 
 class _Source(Struct):
-    """Where bytes are: ``data`` as base64 (of ``text``, the text itself), or a ``url``."""
+    """The source of a file: ``data`` as base64 (for ``text``, the text itself), or a ``url``."""
 
     type: str
     data: str | None = None
@@ -65,7 +65,7 @@ class _Result(Struct):
 
 
 class Result(Struct, frozen=True):
-    """What came of the call ``id``."""
+    """The result of the call ``id``."""
 
     id: str
     parts: Sequence[_Part]
@@ -76,7 +76,7 @@ _LEFT_OUT = frozenset(
     {"thinking", "redacted_thinking", "container_upload", "compaction", "tool_reference", "fallback"}
 )
 _LEFT_OUT_ENDINGS = ("_tool_use", "_tool_result")  # of tools that run at Anthropic
-_LEFT_OUT_BEGINNING = "tool_"  # what only tells the model which tools there are
+_LEFT_OUT_BEGINNING = "tool_"  # only tells the model which tools there are
 
 Block: TypeAlias = Annotated[
     dict[str, Any],
@@ -88,9 +88,9 @@ Block: TypeAlias = Annotated[
 
 
 def parts(blocks: Sequence[Block], path: str, *, is_alone: bool = False) -> Iterator[_Part]:
-    """Text and attachments of ``blocks``, which stand at ``path``. Raises ``ApiError`` (400).
+    """Text and attachments in ``blocks``, found at ``path``. Raises ``ApiError`` (400).
 
-    ``is_alone``: ``path`` is that of the only block.
+    ``is_alone``: ``path`` is that of a single block.
     """
     for number, block in enumerate(blocks):
         yield from _parts(block, path if is_alone else f"{path}[{number}]")

@@ -50,9 +50,9 @@ _MODES = {"auto": "auto", "any": "required", "none": "none"}
 
 
 def offer(tools: Sequence[AnyTool] | None, choice: MessageToolChoice | None, found: Collection[str]) -> Offer:
-    """What is offered. Raises ``ApiError`` (400).
+    """The offer. Raises ``ApiError`` (400).
 
-    A tool that is to be loaded later is left out until it is among those ``found``, or chosen.
+    A tool marked to be loaded later is left out until it is among those ``found``, or chosen.
     """
     given = [
         (bodies.convert(tool, _Tool, f"tools[{index}]"), f"tools[{index}]")

@@ -90,9 +90,9 @@ class MessagesRequest(Struct, frozen=True):
 def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> MessagesRequest:
     """Decode the body of ``POST /v1/messages``, or of ``/v1/messages/count_tokens``.
 
-    ``give_turn`` is called between pieces of work. Unknown fields and nulls are fine; a wrong type, a block
-    of an unknown type or an empty list of messages is an ``ApiError`` (400) whose ``param`` is the path of
-    the field.
+    ``give_turn`` is called between pieces of work. Unknown fields and nulls are accepted; a wrong type, a
+    block of an unknown type or an empty list of messages raises ``ApiError`` (400) whose ``param`` is the
+    path of the field.
     """
     fields = bodies.decode_object(body, give_turn)
     give_turn()
@@ -131,7 +131,7 @@ def _found_tools(request: CreateMessage) -> set[str]:
 
 
 def _parameters(fields: dict[str, Any], request: CreateMessage) -> dict[str, Any]:
-    """The bot's own. Objects and lists are none: Anthropic's new fields are, and come every month."""
+    """The bot's own parameters. Objects and lists are none, as new fields of Anthropic's often are."""
     plain = {name: value for name, value in fields.items() if not isinstance(value, (dict, list))}
     given = plain | {name: fields[name] for name in ("thinking", "extra_body") if name in fields}
     picked = parameters.pick(given, _NOT_PARAMETERS)
@@ -186,7 +186,7 @@ def _call(given: message_blocks.Call) -> ToolCall:
 
 
 def _user(message: _Turn, path: str) -> Iterator[Message]:
-    """The message, with a message of its own for each result of a call, in their order."""
+    """The user's message, and a message for each tool result in it, in their order."""
     if isinstance(message.content, str):
         yield Message(Role.USER, [TextPart(message.content)])
         return

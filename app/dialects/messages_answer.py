@@ -28,7 +28,7 @@ from app.errors import ApiError
 from app.tools.objects import object_arguments
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
-# By status; what is not named is a fault of this side or of the client's.
+# By status; any other is a fault of the server or of the client.
 _ERROR_TYPES = {
     401: "authentication_error",
     402: "billing_error",
@@ -60,8 +60,8 @@ def _event(name: str, content: Mapping[str, Any]) -> bytes:
 class MessageStream:
     """Renders deltas as the events of a message, each batch as the bytes of one write.
 
-    A message consists of blocks, of which one at a time is open. ``shows_thinking``: there is a block for
-    what the bot thinks; else that is left out.
+    A message consists of blocks, of which only one is open at a time. ``shows_thinking``: reasoning has a
+    block; else it is left out.
     """
 
     heartbeat = _event("ping", {})
@@ -96,7 +96,7 @@ class MessageStream:
         return b"event: error\ndata: %b\n\n" % render_error(error, self._head.request_id)
 
     def _render_texts(self, texts: Sequence[str]) -> bytes:
-        """An event for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        """An event for each text, all encoded at once, one a line: JSON itself never contains a line end."""
         lines = _encode_lines(texts)[:-1]
         return b"".join((self._piece, lines.replace(b"\n", _END_OF_PIECE + self._piece), _END_OF_PIECE))
 
@@ -140,7 +140,7 @@ class MessageStream:
             self._argue(piece.arguments, events)
 
     def _argue(self, arguments: str, events: list[bytes]) -> None:
-        """More of the open call. What cannot become an object is held until it is whole."""
+        """More of the open call. What cannot become an object is held back until it is complete."""
         if self._odd == []:
             arguments = arguments.lstrip()
             if arguments.startswith("{"):
@@ -187,7 +187,7 @@ class MessageStream:
 
 
 def _object(arguments: str) -> str:
-    """The arguments. What a bot made that is no object of JSON stands in one."""
+    """The arguments as an object. Anything else that a bot wrote is put into one."""
     text = arguments.strip() or "{}"
     return object_arguments(text) or _encode({"arguments": text}).decode()
 

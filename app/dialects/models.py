@@ -40,7 +40,7 @@ def _anthropic_entry(model: Model, time: Callable[[int], str]) -> dict[str, Any]
 
 
 def _entry(model: Model) -> dict[str, Any]:
-    """OpenAI's four fields; ``created`` in seconds. Then what is known, under each client's name."""
+    """OpenAI's four fields (``created`` in seconds), and what else is known, under each client's name."""
     known = {
         "description": model.description,
         "context_length": model.context_length,  # opencode, Continue, OpenRouter's clients

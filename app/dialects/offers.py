@@ -10,13 +10,13 @@ from msgspec import Struct
 from app.conversation import Tool, ToolChoice
 from app.errors import ApiError, invalid_request
 
-# What can be written in an attribute, and read back the same: see docs/tools.md.
+# Names that can be written as an attribute and read back unchanged: see docs/tools.md.
 _NAME = re.compile(r"(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029\"'<>]{1,256}(?<!\s)")
 _NAME_RULE = "1 to 256 characters, none of them a quote, an angle bracket or a control character"
 
 
 class Offer(Struct, frozen=True):
-    """What tools a request offers, and whether they may or must be called."""
+    """The tools that a request offers, and whether they may or must be called."""
 
     tools: Sequence[Tool] = ()
     choice: ToolChoice = ToolChoice()
@@ -35,7 +35,7 @@ def offered(tools: Sequence[tuple[Tool, str]]) -> list[Tool]:
 
 
 def allowed(tools: Sequence[Tool], names: Collection[tuple[str, str]]) -> list[Tool]:
-    """Those of ``tools`` that are among the ``names``, each with its path. Raises ``ApiError`` (400)."""
+    """Those of ``tools`` that are named in ``names``, each with its path. Raises ``ApiError`` (400)."""
     for name, path in names:
         named(name, tools, path)
     chosen = {name for name, _ in names}
@@ -43,7 +43,7 @@ def allowed(tools: Sequence[Tool], names: Collection[tuple[str, str]]) -> list[T
 
 
 def named(name: str, tools: Sequence[Tool], path: str) -> ToolChoice:
-    """That the tool ``name`` must be called. Raises ``ApiError`` (400) if it is not offered."""
+    """The choice that requires the tool ``name``. Raises ``ApiError`` (400) if it is not offered."""
     if not any(tool.name == name for tool in tools):
         raise invalid_request(f"{path}: no tool of this name is offered.", path)
     return ToolChoice("required", name)
@@ -63,5 +63,5 @@ def chosen(mode: str, tools: Sequence[Tool]) -> ToolChoice:
 
 
 def unknown_choice(path: str, expected: str) -> ApiError:
-    """400: nobody knows what the choice at ``path`` means."""
+    """400: the choice at ``path`` is unknown."""
     return invalid_request(f"{path}: {expected} is expected.", path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.errors import invalid_request
 
-# Other APIs' ways to say how much to think: where the value stands, and Poe's name for it.
+# How other APIs say how much to think: where the value is, and Poe's name for it.
 _TRANSLATIONS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "thinking": ((("budget_tokens",), "thinking_budget"),),  # Anthropic
     "reasoning": ((("effort",), "reasoning_effort"), (("max_tokens",), "thinking_budget")),  # OpenRouter
@@ -21,8 +21,8 @@ _TRANSLATIONS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
 def pick(fields: Mapping[str, Any], defined: Collection[str], path: str = "") -> dict[str, Any]:
     """The fields that are not ``defined`` by the dialect, typed as given; nulls are left out.
 
-    ``extra_body`` counts as if its fields stood beside it. What is said twice counts as the request
-    itself says it: its own level over ``extra_body``, a plain name over a translated one.
+    ``extra_body`` counts as if its fields stood beside it. If a field is given twice, the request's own
+    level takes precedence over ``extra_body``, and a plain name over a translated one.
     """
     picked: dict[str, Any] = {}
     extra = fields.get("extra_body")

@@ -44,7 +44,7 @@ class _TextConfig(Struct, omit_defaults=True):
     verbosity: str | None = None
 
 
-# Checked in words of our own; the schemas are for those who read the API's description.
+# Checked with messages of our own; the schemas are for the API's description.
 _NotInBackground = Annotated[bodies.Flag, Meta(extra_json_schema={"const": False})]
 _Absent = Annotated[Any, Meta(extra_json_schema={"enum": [None, False, ""]})]
 
@@ -99,7 +99,7 @@ _ECHO_LIMIT = 32 * 1024  # bytes of a field that is told again; a stream does so
 class ResponseRequest(Struct, frozen=True):
     """A decoded request: what to ask, and how to answer. ``told_again``: what the answer repeats of it.
 
-    ``forms``: how calls are given back, by the names of their tools, where that is not plain.
+    ``forms``: how calls are written in the answer, by the names of their tools, unless as functions.
     """
 
     conversation: Conversation
@@ -121,9 +121,9 @@ class ResponseRequest(Struct, frozen=True):
 def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None) -> ResponseRequest:
     """Decode the body of ``POST /v1/responses``. ``give_turn`` is called between pieces of work.
 
-    Unknown fields, items and tools, and nulls, are fine; a wrong type, a part of an unknown type, an empty
-    input, or what would have to be stored here is an ``ApiError`` (400) whose ``param`` is the path of the
-    field.
+    Unknown fields, items and tools, and nulls, are accepted; a wrong type, a part of an unknown type, an
+    empty input, or anything that would require storage raises ``ApiError`` (400) whose ``param`` is the
+    path of the field.
     """
     fields = bodies.decode_object(body, give_turn)
     known = {"input": responses_input.known, "tools": responses_tools.known}
@@ -185,7 +185,7 @@ def _response_format(request: CreateResponse, give_turn: Callable[[], None]) -> 
 
 
 def _told_again(fields: Mapping[str, Any], request: CreateResponse) -> dict[str, Any]:
-    """What an answer says of its request; what is long is not repeated."""
+    """The fields of its request that an answer repeats, except long ones."""
     reasoning = fields.get("reasoning")
     reasoning = reasoning if isinstance(reasoning, dict) else {}
     text = request.text or _TextConfig()

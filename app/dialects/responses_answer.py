@@ -20,17 +20,17 @@ _Parts: TypeAlias = Sequence[bytes]
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
-# What fields that an error may name are called here.
+# The names in this API of fields that an error may name.
 _NAMES = {"messages": "input", "response_format": "text.format"}
 # Why an answer is incomplete, by its finish_reason.
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
-# Codes of a failed response that clients know, and by which they see what another try is good for. OpenAI's
-# own list has "server_error" for all else (https://platform.openai.com/docs/api-reference/responses/object).
+# Codes of a failed response by which clients know whether to try again. OpenAI's own list has
+# "server_error" for all else (https://platform.openai.com/docs/api-reference/responses/object).
 _FAILURE_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "rate_limit_exceeded"})
 
 
 class Frame(Struct, frozen=True):
-    """What is the same in every state of a response: ``fields``. ``forms``: how its calls are written."""
+    """What is the same in every state of a response: its ``fields``, and the ``forms`` of its calls."""
 
     token: str
     fields: Mapping[str, Any]
@@ -75,7 +75,7 @@ def _end_of(finish: Finish) -> Status:
 class ResponseStream:
     """Renders deltas as the events of a response, each batch as the bytes of one write.
 
-    Every event has the next number; ids and places of items stay. An answer that fails ends with ``error``,
+    Events are numbered; ids and places of items stay the same. An answer that fails ends with ``error``,
     on which OpenAI's packages raise, and ``response.failed``, on which others do.
     """
 
@@ -85,7 +85,7 @@ class ResponseStream:
         self._response = _Response(frame)
         self._output = Output(frame.token, frame.forms)
         self._next = 0
-        self._delta = b""  # how an event of the open item begins that says more
+        self._delta = b""  # how an event with more of the open item begins
 
     def render(self, deltas: Sequence[Delta]) -> bytes:
         """The events for a batch; those with which a response begins stand before the first."""
@@ -145,7 +145,7 @@ class ResponseStream:
                 assert_never(change)
 
     def _say(self, texts: Sequence[str]) -> bytes:
-        """An event for each: all encoded at once, a line each, for JSON never holds a line's end itself."""
+        """An event for each text, all encoded at once, one a line: JSON itself never contains a line end."""
         delta, first = self._delta, self._next
         self._next += len(texts)
         lines = _encode_lines(texts)[:-1].split(b"\n")
@@ -212,12 +212,12 @@ class WholeResponse:
 
 
 def named(error: ApiError) -> ApiError:
-    """The same error, its field called as it is in this API."""
+    """The same error, with its field named as in this API."""
     return replace(error, param=_NAMES[error.param]) if error.param in _NAMES else error
 
 
 def _failure(error: ApiError) -> dict[str, Any]:
-    is_clients = error.status == 400  # another try would fail as well
+    is_clients = error.status == 400  # another try would fail, too
     code = error.code if error.code in _FAILURE_CODES else "invalid_prompt" if is_clients else "server_error"
     return {"code": code, "message": error.message}
 

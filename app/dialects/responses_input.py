@@ -67,7 +67,7 @@ _Output = Annotated[Parts, results.ANY_JSON]
 
 
 class InputMessage(Struct, tag_field="type", tag="message"):
-    """What somebody said."""
+    """A message."""
 
     role: Literal["user", "assistant", "system", "developer"]
     content: Parts = None
@@ -102,7 +102,7 @@ class _ItemReference(Struct, tag_field="type", tag="item_reference"):
 
 
 class _LeftOut(Struct, tag_field="type", tag="reasoning"):
-    """Reasoning, and all that is not known."""
+    """Reasoning, and anything unknown."""
 
 
 Item = (
@@ -134,7 +134,7 @@ _ROLES = {
 
 
 def known(items: Any) -> Any:
-    """The items as they were decoded, each with a type that is known here. What is no list stays as it is."""
+    """The decoded items, each with a type that is known here. Anything but a list stays as it is."""
     typed = bodies.with_known_types(items, _TYPES, _type_of, "reasoning")
     return [_usual(each) for each in typed] if isinstance(typed, list) else typed
 
@@ -150,7 +150,7 @@ def _type_of(item: dict[str, Any]) -> str:
 
 
 def messages(given: str | Sequence[Item], give_turn: Callable[[], None]) -> list[Message]:
-    """The messages that ``given`` stands for, in their order. Raises ``ApiError`` (400).
+    """The messages in the input ``given``, in their order. Raises ``ApiError`` (400).
 
     ``give_turn`` is called between items.
     """

@@ -23,7 +23,7 @@ _NOTHING = Raw(b'""')
 
 
 class Item(ABC):
-    """One item of the output, as far as it has come. ``place`` is where its events say they belong."""
+    """One item of the output, as far as it has come. ``place`` is the position named in its events."""
 
     prefix: ClassVar[str]  # of its id
 
@@ -40,7 +40,7 @@ class Item(ABC):
         return Raw(msgspec.json.encode(self._said.decode()))
 
     def add(self, text: str) -> None:
-        """It goes on with ``text``."""
+        """Append ``text``."""
         self._said += text.encode()
 
     def fields(self) -> dict[str, Any]:
@@ -48,13 +48,13 @@ class Item(ABC):
         return self._fields(self.status, self.whole)
 
     def opening(self) -> Sequence[Event]:
-        """The events with which it begins, also if it has gone on by now."""
+        """The events with which it begins, even if it has gone on by now."""
         item = self._fields("in_progress", _NOTHING)
         return [("response.output_item.added", {"output_index": self.index, "item": item})]
 
     @abstractmethod
     def delta(self) -> Event | None:
-        """The event of more text, but for that; ``None`` if it comes as a whole."""
+        """The event for more text, without that text; ``None`` if it comes as a whole."""
 
     def closing(self) -> Sequence[Event]:
         """The events with which it ends."""
@@ -90,7 +90,7 @@ class MessageItem(Item):
 
 
 class ReasoningItem(Item):
-    """What the bot showed of its thinking."""
+    """The reasoning that the bot showed."""
 
     prefix = REASONING_PREFIX
 
@@ -138,7 +138,7 @@ class CallItem(Item):
 
 
 class CustomCallItem(CallItem):
-    """A call of a custom tool, whose input is inside of the arguments, and comes as a whole."""
+    """A call of a custom tool, whose input is in the arguments, and comes as a whole."""
 
     prefix = "ctc"
 
@@ -170,7 +170,7 @@ def _summary_text(text: Raw) -> dict[str, Any]:
 
 
 def _input(arguments: str) -> str:
-    """The one argument of a custom tool; all that was written, if it is not there."""
+    """The one argument of a custom tool, or everything that was written, if that is missing."""
     try:
         members = msgspec.json.decode(arguments, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

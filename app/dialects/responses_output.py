@@ -24,20 +24,20 @@ from app.dialects.responses_tools import CallForm
 
 
 class Opened(Struct, frozen=True):
-    """Another item begins."""
+    """A new item begins."""
 
     item: Item
 
 
 class Said(Struct, frozen=True):
-    """More of the item that is open."""
+    """More of the open item."""
 
     item: Item
     text: str
 
 
 class Closed(Struct, frozen=True):
-    """The item has come to its end."""
+    """The item has ended."""
 
     item: Item
 
@@ -60,11 +60,11 @@ class Output:
 
     @property
     def message(self) -> MessageItem | None:
-        """The message that is open, to which text may be added without a word."""
+        """The open message, to which text can be added directly."""
         return self._open if isinstance(self._open, MessageItem) else None
 
     def take(self, delta: Text | Reasoning | ToolCallStart | ToolCallArguments) -> Sequence[Change]:
-        """Put a delta where it belongs."""
+        """Take a delta; return what it changes in the output."""
         match delta:
             case Text(text):
                 return self._say(MessageItem, text)
@@ -74,24 +74,24 @@ class Output:
                 return [change for piece in self._calls.take(delta) for change in self._call(piece)]
 
     def break_off(self) -> Sequence[Change]:
-        """What was said is void, but cannot be taken back: a new message follows after an empty line."""
+        """The text is void but cannot be taken back: a new message follows after an empty line."""
         if not self._has_text:
             return ()
         return [*self._say(MessageItem, "\n\n"), *self._close()]
 
     def void(self) -> None:
-        """What was said is void: only calls stay."""
+        """The text is void: only calls stay."""
         self.items = [item for item in self.items if isinstance(item, CallItem)]
         if not isinstance(self._open, CallItem):
             self._open = None
 
     def cut(self) -> None:
-        """The answer has failed: what is open stays as it is."""
+        """The answer has failed: the open item stays as it is."""
         if self._open is not None:
             self._open.status = "incomplete"
 
     def finish(self, status: Status) -> Sequence[Change]:
-        """The answer is over: what is open is closed. An answer has a message or a call."""
+        """The answer is over: close the open item. An answer has at least one message or call."""
         changes = self._close(status)
         if any(isinstance(item, (MessageItem, CallItem)) for item in self.items):
             return changes
@@ -130,7 +130,7 @@ class Output:
         return [Opened(item)]
 
     def _close(self, status: Status = "completed") -> list[Change]:
-        """Close what is open, and open and close what waits; only the last may be incomplete."""
+        """Close the open item, and open and close those that wait; only the last may be incomplete."""
         changes = [
             change for piece in self._calls.end(is_cut=status != "completed") for change in self._call(piece)
         ]

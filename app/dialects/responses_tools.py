@@ -39,7 +39,7 @@ class _Grammar(Struct, tag_field="type", tag="grammar"):
 
 
 class CustomTool(Struct, tag_field="type", tag="custom"):
-    """A tool whose input is text, of a certain form if it has a grammar."""
+    """A tool whose input is text, which a grammar may restrict."""
 
     name: str
     description: str | None = None
@@ -47,7 +47,7 @@ class CustomTool(Struct, tag_field="type", tag="custom"):
 
 
 class _BuiltIn(Struct, tag_field="type", tag="web_search"):
-    """What OpenAI runs itself, or nobody here knows."""
+    """A tool that OpenAI runs itself, or an unknown one."""
 
 
 _Callable: TypeAlias = FlatFunction | CustomTool
@@ -72,7 +72,7 @@ _TYPES = (*_CALLABLE, "namespace")
 
 
 class CallForm(Struct, frozen=True):
-    """How a call is given back: in the words in which its tool was offered."""
+    """How a call is written in the answer: in the form in which its tool was offered."""
 
     name: str
     namespace: str | None = None
@@ -94,7 +94,7 @@ class _AllowedTools(Struct):
 
 
 def known(tools: Any) -> Any:
-    """The tools as they were decoded, each with a type that is known here."""
+    """The decoded tools, each with a type that is known here."""
     tools = bodies.with_known_types(tools, _TYPES, lambda _: "function", "web_search")
     return [_with_known_members(tool) for tool in tools] if isinstance(tools, list) else tools
 
@@ -107,7 +107,7 @@ def _with_known_members(tool: Any) -> Any:
 
 
 def usable(tools: Sequence[AnyTool] | None) -> list[AnyTool]:
-    """Those that are not left out."""
+    """The tools that are not left out."""
     return [_usable(tool) for tool in tools or () if not isinstance(tool, _BuiltIn)]
 
 
@@ -126,7 +126,7 @@ def full_name(name: str, namespace: str | None) -> str:
 
 
 def forms(tools: Sequence[AnyTool] | None) -> Mapping[str, CallForm]:
-    """By their full names the forms of all that are not given back as plain functions."""
+    """The forms of all calls not written as plain functions, by their tools' full names."""
     found = ((tool, namespace) for tool, namespace, _ in _callable(tools))
     return {
         full_name(tool.name, namespace): CallForm(tool.name, namespace, isinstance(tool, CustomTool))
@@ -136,7 +136,7 @@ def forms(tools: Sequence[AnyTool] | None) -> Mapping[str, CallForm]:
 
 
 def _callable(tools: Sequence[AnyTool] | None) -> Iterator[tuple[_Callable, str | None, str]]:
-    """Each tool that can be called, with its namespace and its path."""
+    """Each tool that can be called, with its namespace and path."""
     for index, tool in enumerate(tools or ()):
         path = f"tools[{index}]"
         if isinstance(tool, Namespace):
@@ -150,7 +150,7 @@ def _callable(tools: Sequence[AnyTool] | None) -> Iterator[tuple[_Callable, str 
 def offer(
     tools: Sequence[AnyTool] | None, choice: str | dict[str, Any] | None, *, parallel: bool | None
 ) -> Offer:
-    """What is offered. Raises ``ApiError`` (400) for names and choices that cannot be."""
+    """The offer. Raises ``ApiError`` (400) for impossible names and choices."""
     offered = offers.offered([(_tool(tool, space), path) for tool, space, path in _callable(tools)])
     if not isinstance(choice, dict):
         return Offer(offered, offers.chosen(choice or "auto", offered), parallel is not False)

@@ -34,7 +34,7 @@ Given = Annotated[Any, Meta(extra_json_schema={"type": ["object", "boolean"]})]
 
 
 class _Keywords(Struct):
-    """The metaschema's word on the values of keywords, as far as these are no schemas."""
+    """The metaschema's types of those keywords' values that are not schemas."""
 
     type: _Type | Annotated[list[_Type], Meta(min_length=1)] | UnsetType = UNSET
     enum: list[Any] | UnsetType = UNSET
@@ -82,13 +82,13 @@ _ANY_MEMBERS = _MEMBERS | _MEMBERS_IN_PLACE
 _ANY_ONE = _ONE | _ONE_IN_PLACE
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
-# What jsonschema looks through in one go for unevaluated members, in a time that has no bound.
+# Keywords whose schemas jsonschema searches for unevaluated members in one go, for an unbounded time.
 _UNEVALUATED = frozenset({"unevaluatedItems", "unevaluatedProperties"})
 _NOT_WITH_UNEVALUATED = frozenset({"$dynamicRef", "$recursiveRef", "dependentSchemas", "patternProperties"})
 
 
 def check(schema: Given, path: str, give_turn: Callable[[], None]) -> None:
-    """See whether ``schema``, which stands at ``path`` of a request, can be used.
+    """Check whether ``schema``, found at ``path`` in a request, can be used.
 
     Raises ``ApiError`` (400) whose ``param`` is the path of what is wrong.
     """
@@ -109,7 +109,7 @@ def check(schema: Given, path: str, give_turn: Callable[[], None]) -> None:
 
 
 class _Check:
-    """Of one document."""
+    """The check of one document."""
 
     def __init__(self, read: Document, give_turn: Callable[[], None]) -> None:
         self._document = read
@@ -119,7 +119,7 @@ class _Check:
         self._pattern_length = 0
 
     def look_at(self, schema: Any, path: str) -> None:
-        """Check a schema and those in it, one by one, without their references."""
+        """Check a schema and those within it, one by one, without their references."""
         waiting = [(schema, path)]
         while waiting:
             self._give_turn()
@@ -137,7 +137,7 @@ class _Check:
             waiting += [(inner, at) for inner, at, _ in self._inner(each, place)]
 
     def follow(self, path: str) -> None:
-        """Check all references: each leads to a schema, and none to itself without end."""
+        """Check that each reference leads to a schema, and none to itself without end."""
         in_place: dict[int, set[int]] = {}
         followed: set[int] = set()
         waiting = [(self._document.contents, path, self._resolver(path))]
@@ -187,7 +187,7 @@ class _Check:
             raise _refused(path, f"the pattern cannot be used: {bad}") from None
 
     def _inner(self, schema: Mapping[str, Any], path: str) -> Iterator[tuple[Any, str, bool]]:
-        """The schemas directly in ``schema``: each with its path, and whether it is in place."""
+        """The schemas directly in ``schema``, each with its path and whether it is in place."""
         is_legacy = self._document.dialect != LATEST
         for keyword, value in schema.items():
             place = f"{path}.{keyword}"
