@@ -74,7 +74,7 @@ _NAMES = {"RequestId": "x-request-id", "RetryAfter": "Retry-After", "Authenticat
 
 
 def build(rules: Collection[str]) -> dict[str, Any]:
-    """The document of those operations that are served: ``rules`` are the paths as werkzeug writes them."""
+    """The document of the operations served; ``rules`` are the paths as werkzeug writes them."""
     served = {path_of(rule) for rule in rules}
     names, schemas = _schemas(OPERATIONS)
     paths: dict[str, dict[str, Any]] = {}
@@ -173,7 +173,7 @@ def _schemas(operations: Iterable[Operation]) -> tuple[Mapping[Any, Any], dict[s
 
 
 def _public(schema: Any) -> Any:
-    """``schema`` with the types' names as others see them: without the underscore of what is private."""
+    """``schema`` with public names of the types: without the underscore of private ones."""
     text = msgspec.json.encode(schema).decode()
     text = re.sub(r'"_(?=[A-Z]\w*":)', '"', text)
     text = re.sub(r'(?<="title":")_(?=[A-Z])', "", text)
@@ -181,7 +181,7 @@ def _public(schema: Any) -> Any:
 
 
 def _usual(schema: Any) -> Any:
-    """``schema`` as makers of clients know it: of one value a ``const``, with ``items`` for each array.
+    """``schema`` as client generators know it: ``const`` for a single value, ``items`` for each array.
 
     A union of ``x-any-type`` takes objects of other types, too, and of none, one of ``x-any-json`` all there
     is; what is ``x-as-text``, text.

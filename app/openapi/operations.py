@@ -77,7 +77,7 @@ _PART = {206: "The part that Range requests."}
 
 
 def _service(path: str, id: str, summary: str, answer: type = answers.Health) -> Operation:
-    """What tells of the gateway itself, and asks nobody."""
+    """An operation about the gateway itself, which asks nobody."""
     return Operation(paths=(path,), id=id, tag="service", summary=summary, answers={JSON: answer})
 
 

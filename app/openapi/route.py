@@ -9,7 +9,7 @@ from app.openapi import document
 
 
 def install(app: Flask) -> None:
-    """Add the route, once ``app`` has all others: the document is of those."""
+    """Add the route. Call it when ``app`` has all others, which the document describes."""
 
     @app.get("/openapi.json")
     def describe() -> Response:

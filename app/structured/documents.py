@@ -24,7 +24,7 @@ Schema = Mapping[str, Any] | bool
 
 @dataclass(frozen=True)
 class Document:
-    """A schema's ``contents``, without ``$schema``, which is ``dialect``."""
+    """A schema's ``contents`` without ``$schema``, whose value is ``dialect``."""
 
     contents: Schema
     dialect: str
@@ -34,7 +34,7 @@ class Document:
         return DIALECTS[self.dialect]
 
     def resolver(self) -> Any:
-        """What finds the targets of references. Nothing is fetched; what is not here is not found."""
+        """The resolver of references. Nothing is fetched: a target outside the document is not found."""
         resource: Resource[Any] = self.specification.create_resource(self.contents)
         base = resource.id() or ""
         registry: Registry[Any] = Registry().with_resource(base, resource)
@@ -42,7 +42,7 @@ class Document:
 
 
 def document(schema: Schema) -> Document:
-    """``schema`` as a document. Raises ``KeyError`` if its ``$schema`` is none of the dialects."""
+    """``schema`` as a document. Raises ``KeyError`` if its ``$schema`` names an unknown dialect."""
     if isinstance(schema, bool):
         return Document(schema, LATEST)
     dialect = str(schema.get("$schema", LATEST)).removesuffix("#")

@@ -20,7 +20,7 @@ from msgspec import Struct
 _DEPTH_LIMIT = 128
 _VALUES_LIMIT = 1000
 _INDENT_LIMIT = 16  # blanks before a fence
-_INFO_LIMIT = 64  # characters behind one that opens a block
+_INFO_LIMIT = 64  # characters after a fence that opens a block
 
 _FENCE = re.compile("```+")
 _START = re.compile(r'\{[ \t\r\n]{0,64}+["}]|\[[ \t\r\n]{0,64}+[\[\]{"0-9tfn-]')
@@ -45,7 +45,7 @@ _PAIRS = {"]": "[", "}": "{"}
 
 
 class Value(Struct, frozen=True):
-    """A JSON value: its text, to the byte, and what it says."""
+    """A JSON value: its exact text, and its content."""
 
     text: str
     content: Any
@@ -77,7 +77,7 @@ def _embedded(text: str, give_turn: Callable[[], None]) -> Iterator[Value]:
 
 
 def _blocks(text: str, give_turn: Callable[[], None]) -> Iterator[tuple[int, int]]:
-    """Where the contents of fenced blocks begin and end. The last need not be closed."""
+    """Where the contents of fenced blocks begin and end. The last block need not be closed."""
     begin, fence = 0, ""
     for mark in _FENCE.finditer(text):
         give_turn()
@@ -97,7 +97,7 @@ def _blocks(text: str, give_turn: Callable[[], None]) -> Iterator[tuple[int, int
 
 
 def _outermost(text: str, give_turn: Callable[[], None]) -> Iterator[Value]:
-    """The objects and lists that stand in ``text``, in their order."""
+    """The outermost objects and lists in ``text``, in their order."""
     position = 0
     while (start := _start(text, position, give_turn)) is not None:
         reading = _Reading(text, start)
@@ -109,7 +109,7 @@ def _outermost(text: str, give_turn: Callable[[], None]) -> Iterator[Value]:
 
 
 def _start(text: str, position: int, give_turn: Callable[[], None]) -> int | None:
-    """Where, from ``position`` on, an object or list may begin. One search is never long."""
+    """Where, from ``position`` on, an object or list may begin. A single search is never long."""
     while position < len(text):
         give_turn()
         found = _START.search(text, position, position + _WINDOW)
@@ -127,7 +127,7 @@ def _value(text: str) -> Value | None:
 
 
 class _Reading:
-    """Reads the object or list that begins at ``start``, one step of its grammar after another."""
+    """Reads the object or list that begins at ``start``, step by step of its grammar."""
 
     def __init__(self, text: str, start: int) -> None:
         self._text = text
@@ -140,7 +140,7 @@ class _Reading:
         self.is_whole = False
 
     def step(self) -> bool:
-        """Read on. False: it is over, whole or broken."""
+        """Read on. Returns false at the end, which is that of a whole value or of a broken one."""
         if self._may_close and self._close():
             return not self.is_whole
         match self._expected:
@@ -152,7 +152,7 @@ class _Reading:
                 return self._comma()
 
     def end(self, give_turn: Callable[[], None]) -> int:
-        """Where the search for further values goes on."""
+        """Where the search for further values continues."""
         if self.is_whole:
             return self._position
         if not self._is_sure:

@@ -23,7 +23,7 @@ _Errors: TypeAlias = Iterable[ValidationError]
 _Keyword: TypeAlias = Callable[[Any, Any, Any, Any], _Errors | None]
 
 _UNEVALUATED_LIMIT = 1_000  # members: jsonschema's cost is quadratic there, and in one go
-_CONTEXT_LIMIT = 20  # errors of all alternatives together
+_CONTEXT_LIMIT = 20  # errors, of all alternatives together
 _NOTHING: Mapping[str, Any] = {"not": {}}  # which is false
 _SHOWN_LIMIT = 200  # characters of a name, a path, a keyword's value
 
@@ -31,7 +31,7 @@ _SHOWN_LIMIT = 200  # characters of a name, a path, a keyword's value
 class Pace(FormatChecker):
     """Carries ``give_turn`` and compiled patterns along with a validator.
 
-    It takes the place of the format checker, which a validator hands on and does not need otherwise.
+    It takes the place of the format checker, which a validator passes on and does not need otherwise.
     """
 
     def __init__(self, give_turn: GiveTurn) -> None:
@@ -106,7 +106,7 @@ def _additional_properties(
 def _any_of(
     validator: Any, subschemas: Sequence[Any], instance: Any, _schema: Any
 ) -> Iterator[ValidationError]:
-    """Keeps of all that is wrong as much as is told: errors within errors would pile up."""
+    """Like jsonschema's, but keeps only as many errors as are reported: nested ones would pile up."""
     context: list[ValidationError] = []
     for index, subschema in enumerate(subschemas):
         errors = list(islice(validator.descend(instance, subschema, schema_path=index), _CONTEXT_LIMIT))
@@ -151,7 +151,7 @@ def _unique_items(_validator: Any, is_wanted: Any, instance: Any, _schema: Any) 
 
 
 def _key(value: Any) -> Any:
-    """What is equal, and hashable, for values that JSON Schema calls equal: 1 and 1.0, not 1 and true."""
+    """A hashable key, equal for values that JSON Schema calls equal: for 1 and 1.0, not for 1 and true."""
     match value:
         case bool():
             return ("boolean", value)
@@ -164,7 +164,7 @@ def _key(value: Any) -> Any:
 
 
 def _bounded(keyword: _Keyword) -> _Keyword:
-    """A keyword that must not see more members than can be looked at in one go."""
+    """``keyword``, which is given no more members than it can check in one go."""
 
     def check(validator: Any, value: Any, instance: Any, schema: Any) -> _Errors | None:
         if isinstance(instance, (list, dict)) and len(instance) > _UNEVALUATED_LIMIT:

@@ -35,7 +35,7 @@ _IN_SETS = {"d": "0-9", "w": "0-9A-Za-z_"}
 
 
 class BadPattern(ValueError):
-    """A pattern that cannot be used; the text says why."""
+    """A pattern cannot be used; the text says why."""
 
 
 def compiled(pattern: str) -> regex.Pattern[str]:
@@ -55,7 +55,7 @@ def is_found(pattern: regex.Pattern[str], text: str) -> bool:
 
 def _translated(pattern: str) -> str:
     written: list[str] = []
-    sizes, last = [0], 0  # of the groups that are open, and of what a repetition would repeat
+    sizes, last = [0], 0  # of the open groups, and of what a repetition would repeat
     for token in _TOKEN.finditer(pattern):
         kind, text = token.lastgroup, token[0]
         match kind:
@@ -78,7 +78,7 @@ def _translated(pattern: str) -> str:
 
 
 def _written(kind: str, text: str) -> str:
-    """A token in ``regex``'s words."""
+    """A token in the syntax of ``regex``."""
     match kind:
         case "escape":
             return _escape(text)

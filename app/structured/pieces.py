@@ -11,7 +11,7 @@ DEPTH_LIMIT = 128
 
 
 class TooDeep(Exception):
-    """A value has more than ``DEPTH_LIMIT`` lists and objects inside one another."""
+    """A value has more than ``DEPTH_LIMIT`` nested lists and objects."""
 
 
 def in_pieces(value: Any, give_turn: GiveTurn, depth: int = 0) -> Any:

@@ -27,7 +27,7 @@ Give the whole answer once more, corrected: {answer} alone, no words before or a
 
 
 def prepare(conversation: Conversation, *, may_call: bool) -> Conversation:
-    """The conversation with its format told at the end of the system message, if it has one.
+    """The conversation with instructions on its format, if it has one, in the system message.
 
     ``may_call``: there are tools, too.
     """
@@ -39,7 +39,7 @@ def prepare(conversation: Conversation, *, may_call: bool) -> Conversation:
 
 
 def tell(wanted: ResponseFormat, *, may_call: bool) -> str:
-    """What a bot must know."""
+    """The instructions on the format."""
     schema = wanted.schema
     told = [_OBJECT if schema is None else _SCHEMA.format(schema=msgspec.json.encode(schema).decode())]
     if wanted.description and wanted.description.strip():
@@ -50,6 +50,6 @@ def tell(wanted: ResponseFormat, *, may_call: bool) -> str:
 
 
 def ask_again(wanted: ResponseFormat, reason: str) -> str:
-    """What is said of an answer that does not fit."""
+    """The message about an answer that does not fit."""
     answer = "one JSON object" if wanted.schema is None else "the JSON that fits the schema"
     return _AGAIN.format(reason=reason, answer=answer)

@@ -20,9 +20,9 @@ _ERRORS_LIMIT = 50  # of which the most telling one is shown
 
 
 def misfit(schema: Schema, value: Any, give_turn: GiveTurn) -> str | None:
-    """Where and why ``value`` does not fit ``schema``, which has been checked; ``None`` if it does.
+    """Where and why ``value`` does not fit the checked ``schema``; ``None`` if it does.
 
-    Nothing of the value itself is in the reason but names. Raises ``TimeoutError`` if ``give_turn`` does or a
+    The reason quotes nothing of the value but names. Raises ``TimeoutError`` if ``give_turn`` does, or if a
     pattern takes too long.
     """
     read = document(schema)
@@ -38,7 +38,7 @@ def misfit(schema: Schema, value: Any, give_turn: GiveTurn) -> str | None:
 
 
 def _explained(error: ValidationError) -> str:
-    """In words for the bot and the client: what is wanted, and of what is there no more than its names."""
+    """The reason for the bot and the client: what is required, and no more of the value than names."""
     wanted: Any = error.validator_value
     instance: Any = error.instance
     match error.validator:

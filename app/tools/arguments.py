@@ -25,18 +25,18 @@ class Arguments:
         self._separator = "{"
 
     def begin(self, name: str, *, is_verbatim: bool = False) -> str:
-        """A parameter begins. ``is_verbatim``: it stands in CDATA, where nothing is escaped."""
+        """A parameter begins. ``is_verbatim``: it is in CDATA, where nothing is escaped."""
         piece = f"{self._separator}{encoded(name)}:"
         self._separator = ","
         self._value = _Value(shape_of(self._parameters, name), None if is_verbatim else Entities())
         return piece
 
     def feed(self, text: str) -> str:
-        """More of the value that was begun."""
+        """More of the current value."""
         return self._value.feed(text) if self._value else ""
 
     def end(self) -> str:
-        """The value is over."""
+        """The value has ended."""
         value, self._value = self._value, None
         return value.finish() if value else ""
 
@@ -50,7 +50,7 @@ def encoded(text: str) -> str:
 
 
 class _Value:
-    """One value."""
+    """The value of one parameter."""
 
     def __init__(self, shape: Shape, entities: Entities | None) -> None:
         self._shape = shape
@@ -58,7 +58,7 @@ class _Value:
         self._lines = _Lines()
         self._is_string = not shape.starts
         self._is_open = False  # the string's first quote is out
-        self._held: list[str] = []  # what may become other JSON than a string
+        self._held: list[str] = []  # text that may become other JSON than a string
         self._is_blank = True  # as far as it is held
 
     def feed(self, text: str) -> str:
@@ -96,9 +96,9 @@ class _Value:
 
 
 class _Lines:
-    """A string whose only line ends are one first and one last loses both; any other stays.
+    """Drops the line ends around a string that has no others; any other string stays.
 
-    Holds the first of two lines if the text begins with a line end.
+    Holds back the first of two lines if the text begins with a line end.
     """
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class _Lines:
         return self._hold(text)
 
     def finish(self) -> str:
-        """What is left of the string."""
+        """The rest of the string."""
         if self._held is None:
             return ""
         if self._has_ended:

@@ -29,7 +29,7 @@ from app.tools.tags import (
 
 _PARAMETER = "parameter"
 _WRAPPERS = 4  # closing tags of wrappers at the end of a text
-_LAST_SIZE = 9000  # more than all that may close a call, and the white space between
+_LAST_SIZE = 9000  # more than everything that may close a call, and the white space between
 # Closing tags and a fence, the last of which may be begun, up to the end: all that there is of a last value.
 _MAY_BE_LAST = re.compile(
     r"(?:</[^\s<>/]{0,160}+\s{0,64}+>\s{0,1024}+){0,6}+(?:</?|</[^\s<>/]{1,160}+\s{0,64}+|`{1,32}\s{0,1024}+)?\Z"
@@ -50,8 +50,8 @@ class Parameter(Struct, frozen=True):
 class Call:
     """One call, and how it is written.
 
-    ``keys`` are the parameters that the tool's schema names, ``around`` the closing tags that may follow
-    the call's own.
+    ``keys`` are the parameters in the tool's schema, ``around`` the closing tags that may follow the
+    call's own.
     """
 
     def __init__(self, tool: Tool, keys: frozenset[str], tag: Tag, around: frozenset[str]) -> None:
@@ -66,7 +66,7 @@ class Call:
         self._ends: frozenset[str] = frozenset()  # all that may close anything in a value
 
     def begin(self, parameter: Parameter) -> None:
-        """What follows is the value of ``parameter``."""
+        """The value of ``parameter`` follows."""
         self._given.add(parameter.name)
         self._is_keyed = parameter.is_keyed
         self._value_closing = parameter.closing
@@ -93,7 +93,7 @@ class Call:
     def value_end(self, text: str, position: int) -> MaybeEnd:
         """Where the closing tag at ``position`` ends, if it ends the value.
 
-        What is undecided when the text ends does end it.
+        If that is undecided when the text ends, it does.
         """
         end = closing_tag(text, position, self._value_closing)
         if isinstance(end, int):
@@ -106,7 +106,7 @@ class Call:
         return UNDECIDED if self.is_last(text, position) else None
 
     def is_last(self, text: str, position: int) -> bool:
-        """Whether all that has come is what closes value, call and wrappers: the text may be at its end."""
+        """Whether only closing tags of value, call and wrappers have come, so that the text may be over."""
         if len(text) - position > _LAST_SIZE or not _MAY_BE_LAST.match(text, position):
             return False
         if closing_tag(text, position, self._ends) is None:

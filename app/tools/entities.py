@@ -16,7 +16,7 @@ _SIGN = re.compile(r"[<>&]")
 
 
 class Entities:
-    """The text of one value in, decoded or as it is. Holds the beginning of an entity."""
+    """Decodes the text of one value. Holds back the beginning of an entity."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -38,7 +38,7 @@ class Entities:
 
 
 def decoded(text: str) -> str:
-    """``text`` with its entities decoded; what is none stays."""
+    """``text`` with its entities decoded; anything else stays."""
     return _ENTITY.sub(lambda found: _character(found[1]) or found[0], text) if "&" in text else text
 
 
@@ -51,13 +51,13 @@ def _is_escaped(text: str) -> bool | None:
 
 
 def _begun(text: str) -> int:
-    """Where an entity begins that the end of ``text`` leaves open."""
+    """Where an entity begins that the end of ``text`` leaves incomplete."""
     found = _BEGUN.search(text, max(0, len(text) - 10))
     return found.start() if found else len(text)
 
 
 def _character(entity: str) -> str | None:
-    """What an entity stands for; ``None`` if it is no character of XML."""
+    """The character that an entity stands for; ``None`` if XML does not have it."""
     if not entity.startswith("#"):
         return _NAMED[entity]
     digits = entity[1:]

@@ -35,7 +35,7 @@ class Flowing:
     """The text of one JSON object in, its arguments out, as far as they are JSON.
 
     ``name`` is the tool's; without one it is looked for in the object, whose arguments are one of its
-    entries. Holds a key until its value begins, a number or word until it is whole.
+    entries. Holds back a key until its value begins, and a number or word until it is complete.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -61,7 +61,7 @@ class Flowing:
 
     @property
     def has_arguments(self) -> bool:
-        """Whether a name has come, and the beginning of its arguments."""
+        """Whether the name and the beginning of the arguments have come."""
         return self.name is not None and (self._is_flowing or self._has_flowed)
 
     def feed(self, text: str, position: int) -> int:
@@ -86,7 +86,7 @@ class Flowing:
         return piece
 
     def finish(self) -> str:
-        """The rest of the arguments, and what closes them if they are not whole."""
+        """The rest of the arguments, and what closes them if they are incomplete."""
         piece = self.take()
         if not self._is_flowing:
             return piece
@@ -178,7 +178,7 @@ class Flowing:
             self._has_flowed = True
 
     def _pass(self, text: str, *, is_value: bool = True) -> None:
-        """``text`` is JSON so far: it leaves, or waits for a value to begin behind it."""
+        """Pass ``text``, valid JSON so far, on, or hold it back until a value begins after it."""
         if self._is_string and len(self._open) == 1:
             self._words.append(text)
         if not self._is_flowing:

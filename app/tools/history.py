@@ -16,15 +16,15 @@ from app.tools import writing
 
 
 def has_tools(messages: Sequence[Message]) -> bool:
-    """Whether anything was called or came of it."""
+    """Whether there are any calls or results."""
     return any(message.tool_calls or message.role is Role.TOOL for message in messages)
 
 
 def written(messages: Sequence[Message], give_turn: Callable[[], None] = lambda: None) -> list[Message]:
     """The messages with all calls and results as text, in their order.
 
-    Results that follow each other are one message. A result whose call is not known is written
-    without the tool's name, a call without a result stands alone. ``give_turn`` is called between
+    Consecutive results become one message. A result of an unknown call is written without the tool's name,
+    a call without a result alone. ``give_turn`` is called between
     messages.
     """
     names: dict[str, str] = {}  # of the tools, by the ids of their last calls
@@ -41,10 +41,10 @@ def written(messages: Sequence[Message], give_turn: Callable[[], None] = lambda:
 
 
 def last_round(messages: Sequence[Message]) -> int:
-    """Where the round of calls and results begins with which the messages end; their number if none does.
+    """Where the round of calls and results at the end of the messages begins; their number if there is none.
 
-    It counts as one only if each of its calls has an id and one result, of text alone, and something
-    stands before it: what Poe's protocol has fields for.
+    It counts only if each of its calls has an id and one result, of text alone, and there is a message
+    before it: that is what Poe's protocol has fields for.
     """
     end = len(messages)
     start = end

@@ -23,7 +23,7 @@ _BEGINNING = 512  # characters of an object in which its first entry is looked f
 
 
 class ObjectCall(Struct, frozen=True):
-    """A call. ``arguments`` is JSON."""
+    """A tool call. ``arguments`` is JSON."""
 
     name: str
     arguments: str
@@ -32,7 +32,7 @@ class ObjectCall(Struct, frozen=True):
 class Object:
     """The text of one JSON object, as it comes, up to ``limit`` characters.
 
-    ``beginning`` is as much of it as may tell what it is. ``is_broken``: it is no JSON.
+    ``beginning`` is the part that may tell what it is. ``is_broken``: it is not JSON.
     """
 
     def __init__(self, limit: int | None = LONG) -> None:
@@ -48,7 +48,7 @@ class Object:
 
     @property
     def is_long(self) -> bool:
-        """Whether the limit is reached before the object is whole."""
+        """Whether the limit was reached before the object was complete."""
         return self._size == self.limit and not (self.is_whole or self.is_broken)
 
     @property
@@ -96,7 +96,7 @@ class Object:
 
 
 def may_call(beginning: str, names: Container[str], *, is_strict: bool) -> bool:
-    """Whether an object that begins so may be a call of one of ``names``."""
+    """Whether an object with this beginning may be a call of one of ``names``."""
     first = _FIRST.match(beginning)
     if first is None:
         return True
@@ -109,8 +109,8 @@ def may_call(beginning: str, names: Container[str], *, is_strict: bool) -> bool:
 def object_call(text: str, names: Container[str], *, is_strict: bool) -> ObjectCall | None:
     """The call that ``text`` is, if it is one.
 
-    ``is_strict``: nothing around it says that it is a call, so it must have arguments, and nothing
-    that a call does not have.
+    ``is_strict``: nothing around the object says that it is a call, so it must have arguments, and
+    nothing that a call does not have.
     """
     entries = _entries(text)
     if entries is None or "name" not in entries:
@@ -129,7 +129,7 @@ def object_call(text: str, names: Container[str], *, is_strict: bool) -> ObjectC
 
 
 def object_arguments(text: str) -> str | None:
-    """A call's arguments: an object, or a string that holds one; none at all are an empty one."""
+    """A call's arguments: an object, or a string that contains one; without any, an empty object."""
     if text.startswith('"'):
         text = (_string(msgspec.Raw(text.encode())) or "").strip() or "{}"
     if text == "null":

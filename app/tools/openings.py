@@ -48,7 +48,7 @@ _OBJECT_BEGUN = re.compile(r"\[\s{0,1024}\Z")
 
 
 class Around(Struct, frozen=True):
-    """What was opened around a call: a wrapper, a fence, the closing tags of the wrappers."""
+    """What is open around a call: a wrapper, a fence, the closing tags of the wrappers."""
 
     is_wrapped: bool = False
     is_fenced: bool = False
@@ -59,14 +59,14 @@ class Around(Struct, frozen=True):
         return self.is_wrapped or self.is_fenced
 
     def wrapped(self, closing: frozenset[str]) -> Around:
-        """With a wrapper more, after which ``closing`` may close all of them."""
+        """The same with one more wrapper, after which ``closing`` may close all of them."""
         if self.is_wrapped and closing is self.closing:
             return self
         return Around(is_wrapped=True, is_fenced=self.is_fenced, closing=closing)
 
 
 class TagOpening(Struct, frozen=True):
-    """A call in tags. ``end`` is where its parameters begin; ``is_over``: it has none."""
+    """A call in tags. ``end`` is where its parameters begin; ``is_over``: there are none."""
 
     call: Call
     around: Around
@@ -87,11 +87,11 @@ class ObjectOpening(Struct, frozen=True):
         return self.call is None and not self.around.is_wrapped
 
     def may_call(self, beginning: str, names: Container[str]) -> bool:
-        """Whether an object that begins so may be a call."""
+        """Whether an object with this beginning may be a call."""
         return self.call is not None or may_call(beginning, names, is_strict=self.is_strict)
 
     def called(self, text: str, names: Container[str]) -> ObjectCall | None:
-        """The call that the object is."""
+        """The call that the object is, if it is one."""
         if self.call is None:
             return object_call(text, names, is_strict=self.is_strict)
         arguments = object_arguments(text)
@@ -106,7 +106,7 @@ class ObjectOpening(Struct, frozen=True):
         return flowing if flowing.has_arguments and not flowing.is_broken and flowing.name in names else None
 
     def closing(self, text: str, position: int) -> MaybeEnd:
-        """Where what must stand behind the object ends."""
+        """Where the text that must follow the object ends."""
         if self.call is None and self.around.is_wrapped:
             return position
         behind = space_end(text, position)
@@ -125,7 +125,7 @@ Opening = TagOpening | ObjectOpening
 
 
 class Openings:
-    """Recognises calls of the tools that are offered."""
+    """Recognises calls of the offered tools."""
 
     def __init__(self, tools: Mapping[str, Tool]) -> None:
         self._tools = tools
@@ -133,15 +133,15 @@ class Openings:
         self._kinds = WRAPPERS | _CALLS | tools.keys()
 
     def may_begin(self, text: str, position: int) -> bool:
-        """Whether a call may begin with the sign at ``position``, nothing being open around it."""
+        """Whether a call may begin with the sign at ``position``, if nothing is open around it."""
         return text[position] != "<" or may_open(text, position, self._kinds)
 
     def read(
         self, text: str, position: int, around: Around, *, is_line_start: bool, is_last: bool
     ) -> Opening | Undecided | None:
-        """The call that begins at ``position``, with what stands around it.
+        """The call that begins at ``position``, with what is open around it.
 
-        ``around`` was opened before. ``is_line_start``: nothing stands before it in its line.
+        ``around`` was opened before. ``is_line_start``: nothing precedes it in its line.
         ``is_last``: no more text comes.
         """
         for _ in range(_AROUND_LIMIT):
@@ -164,7 +164,7 @@ class Openings:
         return UNDECIDED if _OBJECT_BEGUN.match(text, position) else None
 
     def _enter(self, text: str, position: int, around: Around) -> tuple[Around, int] | Undecided | None:
-        """What is opened around a call at ``position``, and where the text goes on."""
+        """What is opened around a call at ``position``, and where the text after it begins."""
         if text.startswith("`", position):
             fence = _FENCE.match(text, position)
             if fence:
@@ -185,7 +185,7 @@ class Openings:
     def _tagged(
         self, text: str, tag: Tag, around: Around, *, is_alone: bool, is_last: bool
     ) -> Opening | Undecided | None:
-        """The call whose tag is ``tag``, if what stands behind it shows that it is one.
+        """The call that ``tag`` opens, if what follows it shows that it is one.
 
         ``is_alone``: the tag cannot be a word of a sentence.
         """

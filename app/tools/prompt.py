@@ -43,7 +43,7 @@ _VALUES = {
 
 
 def tell(tools: Sequence[Tool], choice: ToolChoice, *, parallel: bool) -> str:
-    """What a bot must know to call the tools."""
+    """The instructions for calling the tools."""
     shown = next((tool for tool in tools if _required(tool)), tools[0])
     example = writing.invoke(shown.name, _example(shown))
     notation = _NOTATION.format(
@@ -55,7 +55,7 @@ def tell(tools: Sequence[Tool], choice: ToolChoice, *, parallel: bool) -> str:
 
 
 def demand(choice: ToolChoice) -> str:
-    """What is expected of this answer."""
+    """The demand on this answer."""
     if choice.name:
         return _NAMED.format(name=choice.name)
     return _REQUIRED if choice.mode == "required" else _AUTO
@@ -73,7 +73,7 @@ def _described(tool: Tool) -> str:
 
 
 def _example(tool: Tool) -> list[tuple[str, str]]:
-    """Values for the parameters that the tool requires, else for its first two."""
+    """Example values for the tool's required parameters, or else for its first two."""
     properties = _properties(tool)
     names: Iterable[str] = _required(tool) or list(properties)[:2]
     return [(name, _value(properties[name])) for name in names]
@@ -92,7 +92,7 @@ def _required(tool: Tool) -> list[str]:
 
 
 def _value(schema: Any) -> str:
-    """A value that the schema allows, as far as that can be told at a glance."""
+    """A value that the schema seems to allow, at a glance."""
     if not isinstance(schema, dict):
         return _VALUES["string"]
     allowed = schema.get("enum")

@@ -33,7 +33,7 @@ class Prose:
         self._line = ""  # of a block, as far as it may be a closing fence
 
     def skip(self, text: str, position: int) -> int:
-        """Where in ``text``, from ``position`` on, a call may begin; its end if nowhere."""
+        """Where in ``text``, from ``position`` on, a call may begin; the end of ``text`` if nowhere."""
         while position < len(text):
             if self._is_block:
                 position = self._skip_block(text, position)
@@ -50,7 +50,7 @@ class Prose:
         return position
 
     def enter(self, text: str, position: int, *, is_line_start: bool) -> int:
-        """No call begins at ``position``: pass what stands there, perhaps at the start of its line."""
+        """No call begins at ``position``: pass the sign there, perhaps at the start of its line."""
         if text[position] == "<":
             return position + 1
         sign = _SIGN.match(text, position)
@@ -102,7 +102,7 @@ class Prose:
         return len(text)
 
     def _skip_line(self, begun: str, text: str, position: int, end: int) -> int:
-        """Skip the rest of a line whose beginning stood in a text before."""
+        """Skip the rest of a line that began in an earlier text."""
         line = begun + text[position:end]
         found = _CLOSING.match(line)
         if found and len(found[1]) >= self._run:
@@ -119,9 +119,9 @@ class Prose:
 
 
 class Margin:
-    """White space that goes if a call follows it: line ends and what follows them, or all there is.
+    """Drops the white space before a call: line ends and what follows them, or all there is.
 
-    Text goes on at once but for that, which is held.
+    Only that is held back; other text passes at once.
     """
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class Margin:
         return bool(self._held) or not self._has_said
 
     def feed(self, text: str) -> str:
-        """What of the text goes on."""
+        """The part of the text that is passed on."""
         if not text or text.isspace():
             if self.is_line_start:
                 self._held.append(text)
@@ -153,7 +153,7 @@ class Margin:
         return text[: line_end.start()]
 
     def finish(self) -> str:
-        """No call follows."""
+        """The rest, as no call follows."""
         text = "".join(self._held)
         self._held.clear()
         return text

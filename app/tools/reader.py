@@ -23,7 +23,7 @@ _State: TypeAlias = Callable[[str, int], int]
 
 
 class CallReader:
-    """The text of one call in, pieces of its arguments out. ``is_over``: what follows is not its own."""
+    """The text of one call in, pieces of its arguments out. ``is_over``: the call has ended."""
 
     def __init__(self, call: Call) -> None:
         # The state is the method that reads on from a position and returns how far it came. One
@@ -37,7 +37,7 @@ class CallReader:
         self.is_over = False
 
     def read(self, text: str, position: int) -> tuple[int, str]:
-        """Read on at ``position``: how far that came, and what it adds to the arguments."""
+        """Read on at ``position``; return how far that came, and what it adds to the arguments."""
         while position < len(text) and not self.is_over:
             state = self._state
             reached = state(text, position)
@@ -47,7 +47,7 @@ class CallReader:
         return position, self._take()
 
     def finish(self, held: str) -> str:
-        """The text ends with ``held``: the rest of the arguments."""
+        """The text ends with ``held``; return the rest of the arguments."""
         self._is_last = True
         _, piece = self.read(held, 0)
         if not self.is_over:
@@ -66,7 +66,7 @@ class CallReader:
     # The states.
 
     def _read_parameter(self, text: str, position: int) -> int:
-        """Between two values: another parameter or the end of the call."""
+        """Between two values: another parameter, or the end of the call."""
         start = space_end(text, position)
         if start == len(text):
             return position
@@ -115,7 +115,7 @@ class CallReader:
         return place if sign is None else self._end_at(end, text, place, "<")
 
     def _read_verbatim(self, text: str, position: int) -> int:
-        """CDATA: ends only with its own sign before the value's end."""
+        """CDATA, which ends only with its own sign before the value's end."""
         sign = _CDATA_SIGN.search(text, position)
         place = self._pass(text, position, sign)
         if sign is None or place > position:
@@ -142,7 +142,7 @@ class CallReader:
         return place
 
     def _end_at(self, end: MaybeEnd, text: str, place: int, sign: str) -> int:
-        """End the value if it has an ``end``; else ``sign`` at ``place`` is a part of it."""
+        """End the value if there is an ``end``; else ``sign`` at ``place`` is part of it."""
         if end is UNDECIDED:
             if not self._is_last:
                 return place

@@ -51,9 +51,9 @@ _SPACE = re.compile(r"\s{0,1024}")
 class Tag(Struct, frozen=True):
     """An opening tag.
 
-    ``name`` is as the bot wrote it, ``kind`` the same without a prefix. ``value`` is what
-    ``name="…"`` says, or what stands behind the name itself (``<function=NAME>``). ``is_empty``: it
-    closes itself. ``end`` is where the text goes on.
+    ``name`` is as the bot wrote it, ``kind`` the same without a prefix. ``value`` is that of
+    ``name="…"``, or what follows the tag's own name (``<function=NAME>``). ``is_empty``: it closes itself.
+    ``end`` is where the text after it begins.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Tag(Struct, frozen=True):
 
 
 def opening_tag(text: str, position: int, kinds: Collection[str] | None) -> Tag | Undecided | None:
-    """The opening tag at ``position`` if it is one of ``kinds``; of any if that is ``None``."""
+    """The opening tag at ``position``, if it is one of ``kinds``; any tag if that is ``None``."""
     begun = _TAG_NAME.match(text, position)
     if begun is None:
         return UNDECIDED if text.startswith("<", position) and position + 1 == len(text) else None
@@ -81,7 +81,7 @@ def opening_tag(text: str, position: int, kinds: Collection[str] | None) -> Tag 
 
 
 def may_open(text: str, position: int, kinds: Collection[str]) -> bool:
-    """Whether the sign ``<`` at ``position`` may begin a tag of ``kinds``, as far as its name tells."""
+    """Whether ``<`` at ``position`` may begin a tag of ``kinds``, as far as its name tells."""
     begun = _TAG_NAME.match(text, position)
     if begun is None:
         return position + 1 == len(text)
@@ -89,7 +89,7 @@ def may_open(text: str, position: int, kinds: Collection[str]) -> bool:
 
 
 def closing_tag(text: str, position: int, names: Collection[str]) -> MaybeEnd:
-    """Where the closing tag at ``position`` ends, if it is that of one of ``names``."""
+    """Where the closing tag at ``position`` ends, if it closes one of ``names``."""
     found = _CLOSING.match(text, position)
     if found is None:
         return UNDECIDED if text.startswith("<", position) and position + 1 == len(text) else None
@@ -108,7 +108,7 @@ def with_prefix_of(name: str, kind: str) -> frozenset[str]:
 
 
 def space_end(text: str, position: int) -> int:
-    """Where the white space at ``position`` ends: as much of it as may stand between two tags."""
+    """Where the white space at ``position`` ends, up to as much as may be between two tags."""
     found = _SPACE.match(text, position)
     return found.end() if found else position
 
@@ -121,7 +121,7 @@ def _kind(name: str, kinds: Collection[str] | None) -> str | None:
 
 
 def _may_become(begun: str, kinds: Collection[str] | None) -> bool:
-    """Whether a name that begins so may be one of ``kinds``, perhaps with a prefix."""
+    """Whether a name with this beginning may be one of ``kinds``, perhaps with a prefix."""
     if kinds is None:
         return True
     prefix, colon, local = begun.partition(":")

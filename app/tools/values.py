@@ -20,7 +20,7 @@ from msgspec import Struct
 
 Schema: TypeAlias = Mapping[str, Any]
 
-_STEPS = 1000  # schemas looked at for one parameter
+_STEPS = 1000  # schemas examined for one parameter
 _DEPTH = 30  # schemas within one another
 _STARTS = {"null": "nN", "boolean": "tTfF", "number": "-0123456789", "array": "[", "object": "{"}
 _STARTS["integer"] = _STARTS["number"]
@@ -35,19 +35,19 @@ _IMPLIED = {
 
 
 class Shape(Struct, frozen=True):
-    """What a value may be: one of JSON's ``types``, or one of ``constants``, none of which is a string."""
+    """The values allowed: of JSON's ``types``, or one of ``constants``, none of which is a string."""
 
     types: frozenset[str]
     constants: tuple[Any, ...] = ()
 
     @property
     def starts(self) -> str:
-        """The characters with which JSON that fits can begin; empty if only a string fits."""
+        """The characters with which fitting JSON can begin; empty if only a string fits."""
         types = {*self.types, *map(_type_of, self.constants)}
         return "".join(sorted({start for each in types for start in _STARTS.get(each, "")}))
 
     def json_of(self, written: str) -> str | None:
-        """``written`` as JSON, to the byte but for white space around it; ``None`` if it does not fit."""
+        """``written`` as JSON, unchanged except for white space around it; ``None`` if it does not fit."""
         text = written.strip()
         text = _PYTHON.get(text, text)
         try:
@@ -70,7 +70,7 @@ STRING = Shape(frozenset({"string"}))
 
 
 def shape_of(parameters: Schema | None, name: str) -> Shape:
-    """What the parameter ``name`` of a tool may be."""
+    """The values allowed for the parameter ``name`` of a tool."""
     schemas = _Schemas(parameters)
     others: Any = None
     for each in schemas.objects():
@@ -82,13 +82,13 @@ def shape_of(parameters: Schema | None, name: str) -> Shape:
 
 
 def property_names(parameters: Schema | None) -> frozenset[str]:
-    """The parameters that a tool's schema names."""
+    """The parameters in a tool's schema."""
     owned = (each.get("properties") for each in _Schemas(parameters).objects())
     return frozenset(key for own in owned if isinstance(own, Mapping) for key in own if isinstance(key, str))
 
 
 class _Schemas:
-    """One tool's schema, and how much of it may still be looked at."""
+    """One tool's schema, and how much of it may still be examined."""
 
     def __init__(self, root: Schema | None) -> None:
         self._root = root
@@ -97,7 +97,7 @@ class _Schemas:
         self._depth = 0
 
     def objects(self) -> Iterator[Schema]:
-        """The schema, and those in it that say more of the same object."""
+        """The schema, and those within it that describe the same object."""
         pending: list[Any] = [self._root]
         while pending and self._step():
             schema = pending.pop(0)
@@ -109,7 +109,7 @@ class _Schemas:
                 ]
 
     def shape(self, schema: Any) -> Shape | None:
-        """What fits ``schema``; ``None`` if it does not say."""
+        """The values that fit ``schema``; ``None`` if it does not say."""
         if not isinstance(schema, Mapping) or self._depth > _DEPTH or not self._step():
             return None
         self._depth += 1
@@ -125,7 +125,7 @@ class _Schemas:
         return shape
 
     def _referred(self, shape: Shape | None, reference: Any) -> Shape | None:
-        """``shape``, narrowed by what a reference means; one that leads to itself adds nothing."""
+        """``shape``, narrowed by a reference's target; a reference to itself adds nothing."""
         if not isinstance(reference, str):
             return shape
         if reference in self._followed:
@@ -140,7 +140,7 @@ class _Schemas:
         return self._steps >= 0
 
     def _resolve(self, reference: Any) -> Any:
-        """What a reference into this schema (RFC 6901, in a URI's fragment) means."""
+        """The target of a reference into this schema (RFC 6901, in a URI's fragment)."""
         if not isinstance(reference, str) or not re.match(r"#(?:/|\Z)", reference):
             return None
         found: Any = self._root
@@ -154,7 +154,7 @@ class _Schemas:
 
 
 def _shape_here(schema: Schema) -> Shape | None:
-    """What a schema's own keywords say."""
+    """The shape according to a schema's own keywords."""
     constants = [schema["const"]] if "const" in schema else schema.get("enum")
     if isinstance(constants, list) and constants:
         is_string = any(isinstance(each, str) for each in constants)
@@ -169,7 +169,7 @@ def _shape_here(schema: Schema) -> Shape | None:
 
 
 def _either(shapes: list[Shape | None]) -> Shape:
-    """What fits one of ``shapes``. One that does not say what it is may be a string."""
+    """The values that fit one of ``shapes``. An unknown shape may be a string."""
     known = [each or STRING for each in shapes]
     return Shape(
         frozenset[str]().union(*(each.types for each in known)),
@@ -178,7 +178,7 @@ def _either(shapes: list[Shape | None]) -> Shape:
 
 
 def _both(one: Shape | None, other: Shape | None) -> Shape | None:
-    """What fits both, nearly: an enum is narrower than a type."""
+    """Roughly the values that fit both: an enum is narrower than a type."""
     if one is None or other is None:
         return one or other
     if one.constants or other.constants:

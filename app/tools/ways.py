@@ -20,7 +20,7 @@ Way: TypeAlias = Literal["native", "xml", "off"]
 
 
 def offered(conversation: Conversation, way: Way) -> Sequence[Tool]:
-    """The tools that this answer may call; if it must call a certain one, that alone."""
+    """The tools that this answer may call; if it must call a certain one, only that."""
     choice = conversation.tool_choice
     if way == "off" or choice.mode == "none":
         return ()
@@ -34,9 +34,9 @@ def prepare(
 ) -> Conversation:
     """The conversation as it goes to the bot. ``give_turn`` is called between pieces of work.
 
-    What the native way has fields for stays: the tools offered, and the calls and results with which
-    the conversation ends. All else that has to do with tools becomes text. A conversation without
-    any of that is returned as it is.
+    In the native way, the offered tools and the calls and results at the end of the conversation stay: the
+    protocol has fields for them. Everything else about tools becomes text. A conversation without any of
+    that is returned as it is.
     """
     messages = conversation.messages
     if not conversation.tools and not history.has_tools(messages):

@@ -35,13 +35,13 @@ def write(calls: Sequence[ToolCall]) -> str:
 
 
 def invoke(name: str, parameters: Sequence[tuple[str, str]]) -> str:
-    """One call, from its parameters as they stand in the notation."""
+    """One call, from its parameters as they are written in the notation."""
     lines = [f'<parameter name="{key}">{value}</parameter>' for key, value in parameters]
     return "\n".join([f'<invoke name="{name}">', *lines, "</invoke>"])
 
 
 def _invoke(call: ToolCall) -> str | None:
-    """The call with raw values, or ``None`` if that would be read as another."""
+    """The call with raw values, or ``None`` if it would be read as a different one."""
     members = _members(call.arguments)
     if members is None or not all(map(_ATTRIBUTE.fullmatch, [call.name, *members])):
         return None
@@ -51,7 +51,7 @@ def _invoke(call: ToolCall) -> str | None:
 
 
 def _members(arguments: str) -> dict[str, bytes] | None:
-    """The members of a JSON object, each as it was written. No arguments are none."""
+    """The members of a JSON object, each as it was written; none if there are no arguments."""
     try:
         decoded = msgspec.json.decode(arguments.strip() or "{}", type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -68,14 +68,14 @@ def _value(raw: bytes) -> str | None:
 
 
 def _reads_back(text: str) -> bool:
-    """Whether ``text``, between the tags of a parameter, is read as ``text``."""
+    """Whether ``text``, between the tags of a parameter, is read back unchanged."""
     first = _MARKUP.search(text)
     is_decoded = first is not None and _ENTITY.match(text, first.start()) is not None
     return not is_decoded and not _AMBIGUOUS.search(text)
 
 
 def _as_json(call: ToolCall) -> str:
-    """The call as one JSON object; arguments that are no object themselves as a string."""
+    """The call as one JSON object, with arguments that are not an object as a string."""
     is_object = _members(call.arguments) is not None
     arguments = (call.arguments.strip() or "{}") if is_object else _encode(call.arguments)
     return f'{{"name": {_encode(call.name)}, "arguments": {arguments}}}'.translate(_ESCAPES)
