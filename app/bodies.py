@@ -12,6 +12,8 @@ from app.errors import ApiError, body_too_slow, invalid_request, payload_too_lar
 
 _READ_SIZE = 1024 * 1024
 _PACKED_SIZE = 16 * 1024  # bytes that are unpacked at a time
+_HARMLESS_SIZE = 64 * 1024 * 1024  # of a body once it is unpacked
+_RATIO = 100  # to which more may be unpacked; text and images are far below
 # JSON, or what careless programs send: nothing, the defaults of curl and fetch, plain bytes.
 LENIENT = frozenset(
     {
@@ -34,7 +36,7 @@ class LastPiece(bytes):
 def read_body(
     request: Request, limit: int, give_turn: Callable[[], None], types: Container[str] = LENIENT
 ) -> bytes | bytearray:
-    """Read and, if need be, unpack the body: ``limit`` bytes at most, packed and unpacked.
+    """Read and, if need be, unpack the body: ``limit`` bytes at most, packed and unpacked, and no bomb.
 
     ``give_turn`` is called between pieces of work. A body whose content type is one of ``types`` is taken
     for JSON.
@@ -51,7 +53,9 @@ def read_body(
     if length is not None and length > limit:
         raise payload_too_large(limit)
     body = _read(request, limit, give_turn)
-    return _unpack(body, _WBITS[coding], limit, give_turn) if coding in _WBITS else body
+    if coding not in _WBITS:
+        return body
+    return _unpack(body, _WBITS[coding], min(limit, max(_HARMLESS_SIZE, _RATIO * len(body))), give_turn)
 
 
 def _check_type(request: Request, types: Container[str]) -> None:

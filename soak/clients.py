@@ -50,9 +50,22 @@ class Tally:
 
 def _post(bot: str, content: object = "Say something.", **fields: object) -> bytes:
     messages = [{"role": "user", "content": content}]
-    body = json.dumps({"model": bot, "messages": messages, **fields}).encode()
+    return _request("/v1/chat/completions", {"model": bot, "messages": messages, **fields})
+
+
+def _message(bot: str, **fields: object) -> bytes:
+    messages = [{"role": "user", "content": "Say something."}]
+    return _request("/v1/messages", {"model": bot, "messages": messages, "max_tokens": 9999, **fields})
+
+
+def _response(bot: str, **fields: object) -> bytes:
+    return _request("/v1/responses", {"model": bot, "input": "Say something.", **fields})
+
+
+def _request(path: str, fields: Mapping[str, object]) -> bytes:
+    body = json.dumps(fields).encode()
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: soak\r\nauthorization: Bearer {KEY}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: soak\r\nauthorization: Bearer {KEY}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -66,23 +79,28 @@ def _picture(chance: random.Random) -> bytes:
     return _post("events-5", [{"type": "text", "text": "What is this?"}, part])
 
 
-def _fault(bot: str) -> Callable[[random.Random], bytes]:
-    return lambda chance: _post(bot, stream=chance.random() < 0.5)
+def _fault(bot: str, *more: Callable[..., bytes]) -> Callable[[random.Random], bytes]:
+    """Through OpenAI's APIs, and ``more``: Anthropic's has other words for some errors."""
+    return lambda chance: chance.choice((_post, _response, *more))(bot, stream=chance.random() < 0.5)
 
 
 KINDS: Mapping[str, Kind] = {
     "whole": Kind(330, lambda _: _post("events-20"), b"word19"),
     "stream": Kind(300, lambda _: _post("events-20", stream=True), b"[DONE]"),
+    "message": Kind(50, lambda _: _message("events-20"), b"word19"),
+    "message stream": Kind(100, lambda _: _message("events-20", stream=True), b"message_stop"),
+    "response": Kind(50, lambda _: _response("events-20"), b"word19"),
+    "response stream": Kind(100, lambda _: _response("events-20", stream=True), b"response.completed"),
     "slow stream": Kind(150, lambda _: _post("paced-20-50", stream=True), b"[DONE]"),
     "attachment": Kind(70, _picture, b"word4"),
     "tools": Kind(70, lambda chance: _post("call", tools=_TOOLS, stream=chance.random() < 0.5), b"look_up"),
     "models": Kind(30, lambda _: b"GET /v1/models HTTP/1.1\r\nhost: soak\r\n\r\n", b"events-20"),
-    "fault: 429": Kind(5, _fault("fault-429"), b"rate_limit_exceeded"),
+    "fault: 429": Kind(5, _fault("fault-429", _message), b"rate_limit_error"),
     "fault: 500": Kind(5, _fault("fault-500"), b"upstream_error"),
     "fault: garbage": Kind(5, _fault("fault-garbage"), b"upstream_error"),
     "fault: reset": Kind(5, _fault("fault-reset"), b"upstream_error"),
     "fault: cut": Kind(5, _fault("fault-cut"), b"upstream_error"),
-    "fault: stall": Kind(5, _fault("fault-stall"), b"idle_timeout"),
+    "fault: stall": Kind(5, _fault("fault-stall", _message), b"timeout_error"),
     "fault: broken request": Kind(5, lambda _: _post("events-20", temperature="hot"), b"temperature"),
     "fault: client leaves": Kind(10, lambda _: _post("paced-100-50", stream=True), b"", leaves=True),
     "fault: half a request": Kind(5, lambda _: _post("events-20")[:-10], b"", leaves=True),

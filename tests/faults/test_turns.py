@@ -16,6 +16,7 @@ from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from app.bodies import read_body
+from app.errors import ApiError
 from app.server.connections import ClientSocket
 from tests.gateway import Client, Gateway
 from tests.upstream.scripted import ScriptedUpstream
@@ -100,10 +101,19 @@ def test_a_body_that_is_there_already_is_read_with_turns_for_others() -> None:
     assert all(taken[1:]), taken
 
 
+def packed(unpacked: bytes) -> Request:
+    body = gzip.compress(unpacked, 1)
+    return Request(EnvironBuilder(data=body, headers={"Content-Encoding": "gzip"}).get_environ())
+
+
 def test_what_unpacks_to_much_is_unpacked_in_pieces() -> None:
     megabytes, turns = 64, itertools.count()
-    body = gzip.compress(bytes(megabytes << 20))
-    builder = EnvironBuilder(method="POST", data=body, headers={"Content-Encoding": "gzip"})
-    read = read_body(Request(builder.get_environ()), 1 << 30, lambda: next(turns))
+    read = read_body(packed(bytes(megabytes << 20)), 1 << 30, lambda: next(turns))
     assert len(read) == megabytes << 20
     assert next(turns) >= megabytes
+
+
+def test_a_bomb_is_not_unpacked_as_far_as_a_body_may_be_long() -> None:
+    with pytest.raises(ApiError) as refused:
+        read_body(packed(bytes((64 << 20) + 1)), 1 << 30, lambda: None)
+    assert (refused.value.status, refused.value.code) == (413, "payload_too_large")
