@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.gateway import Gateway, eventually, message_of, replace_workers
 from tests.models.test_config import RUST
-from tests.models.test_store import BROKEN
+from tests.models.test_file import BROKEN
 from tests.upstream.bots import PoeServer
 from tests.upstream.scripted import DONE, Bot, ScriptedUpstream, answer, respond, text
 
