@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+THREADS_UNSUPPORTED = "thread_unsupported_request"
 _MAY_PASS = (408, 409, 429)  # a slow body, a conflicting change, too many requests
 
 
@@ -36,6 +37,12 @@ class ApiError(Exception):
 def invalid_request(message: str, param: str | None = None, code: str | None = None) -> ApiError:
     """400: what the client sent cannot be understood or served as it is."""
     return ApiError(400, message, param=param, code=code)
+
+
+def threads_unsupported() -> ApiError:
+    """400: a conversation of which the client sends only what is new. Its code is Anthropic's."""
+    message = "The gateway stores no messages: send the whole conversation, without thread."
+    return invalid_request(message, "thread", THREADS_UNSUPPORTED)
 
 
 def invalid_api_key(message: str) -> ApiError:

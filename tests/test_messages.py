@@ -211,6 +211,16 @@ def test_errors_are_anthropics(client: anthropic.Anthropic, poe_gateway: Gateway
     assert other.json()["type"] == "error"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_thread_is_refused_in_words_that_clients_know(poe_gateway: Gateway, stream: bool) -> None:
+    """Else they would send no more than what is new, and the bot would not know what went before."""
+    for thread in ({"type": "create"}, {"type": "continue", "previous_message_id": "msg_1"}, {}):
+        refused = ask(poe_gateway, "Echo", stream=stream, thread=thread)
+        assert refused.status_code == 400
+        assert refused.json()["error"]["details"]["error_code"] == "thread_unsupported_request"
+    assert ask(poe_gateway, "Echo", stream=stream, thread=None).status_code == 200
+
+
 def test_the_paths_that_programs_use(poe_gateway: Gateway) -> None:
     body = {"model": "Echo", "messages": HELLO, "max_tokens": 9}
     for path in (
@@ -249,3 +259,33 @@ def test_what_the_bot_is_asked(gateway: Gateway, upstream: ScriptedUpstream) -> 
     system, user = bot.query.json["query"]
     assert (system["role"], system["content"]) == ("system", "Be brief.")
     assert user["parameters"] == {"thinking_budget": 2048}
+
+
+def test_thinking_goes_round_with_the_packages_own_loop_over_tools(
+    gateway: Gateway, upstream: ScriptedUpstream
+) -> None:
+    """It sends back whatever came, thinking and all."""
+    said = (
+        "*Thinking...*\n\n> Hm.\n\n"
+        '<tool_call>\n<invoke name="get_weather">\n<parameter name="city">Rome</parameter>\n'
+        "</invoke>\n</tool_call>"
+    )
+    asked_for: list[str] = []
+
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """Tells the weather."""
+        asked_for.append(city)
+        return "sun"
+
+    for stream in (False, True):
+        bot = upstream.bot(answer(text(said), DONE), answer(text(said), DONE), answer(text("Sunny."), DONE))
+        with anthropic.Anthropic(api_key=KEY, base_url=gateway.url, max_retries=0) as client:
+            fields: Any = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "stream": stream}
+            runner: Any = client.beta.messages.tool_runner(
+                model=bot.name, max_tokens=2000, tools=[get_weather], messages=HELLO, **fields
+            )
+            told = runner.until_done()
+        assert [block.type for block in told.content] == ["text"]
+        assert len(bot.queries) == 3
+    assert asked_for == ["Rome"] * 4

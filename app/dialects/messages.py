@@ -17,7 +17,7 @@ from app.dialects import bodies, message_blocks, message_tools, parameters, sche
 from app.dialects.form import Head
 from app.dialects.message_blocks import Block
 from app.dialects.messages_answer import MessageStream, WholeMessage
-from app.errors import invalid_request
+from app.errors import invalid_request, threads_unsupported
 
 # The request, as far as its types are checked.
 
@@ -59,6 +59,7 @@ class CreateMessage(Struct):
     thinking: _Thinking | None = None
     output_config: _OutputConfig | None = None
     output_format: _OutputFormat | None = None
+    thread: Any = None
 
 
 # Fields that Anthropic defines and that mean nothing to a Poe bot, or are read above. Other plain
@@ -66,7 +67,7 @@ class CreateMessage(Struct):
 _NOT_PARAMETERS = frozenset(
     {
         *("model", "messages", "max_tokens", "system", "stream", "temperature", "stop_sequences"),
-        *("tools", "tool_choice", "output_config", "output_format"),
+        *("tools", "tool_choice", "output_config", "output_format", "thread"),
         *("top_p", "top_k", "metadata", "service_tier", "container", "mcp_servers", "context_management"),
         *("cache_control", "inference_geo", "speed", "betas", "user_profile_id", "diagnostics", "fallbacks"),
     }
@@ -99,6 +100,8 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
     request = bodies.convert(fields, CreateMessage)
     give_turn()
     bodies.check_name(request.model)
+    if request.thread is not None:
+        raise threads_unsupported()
     if not request.messages:
         raise invalid_request("messages is empty: there is nothing to answer.", "messages")
     messages = list(_messages(request, give_turn))

@@ -24,7 +24,7 @@ from app.answer.deltas import (
 from app.answer.whole import Call, WholeAnswer
 from app.dialects.calls import CallsInTurn, Piece
 from app.dialects.form import Head
-from app.errors import ApiError
+from app.errors import THREADS_UNSUPPORTED, ApiError
 from app.tools.objects import object_arguments
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -49,7 +49,9 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 def render_error(error: ApiError, request_id: str) -> bytes:
     """Anthropic's error body."""
     kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
-    told = {"type": kind, "message": error.message}
+    told: dict[str, Any] = {"type": kind, "message": error.message}
+    if error.code == THREADS_UNSUPPORTED:  # by which clients know that they can do without
+        told["details"] = {"error_code": error.code, "unsupported": [error.param]}
     return _encode({"type": "error", "error": told, "request_id": request_id})
 
 
