@@ -16,6 +16,10 @@ _NAME = re.compile(r"[A-Za-z0-9._:%-]+")  # or an address
 _AT_ONCE = 2  # look-ups of a name; each holds one of the few threads of a process that can
 
 
+class UnknownName(OSError):
+    """The resolver has no address for a name, or cannot be asked."""
+
+
 def is_name(text: str) -> bool:
     """Whether a resolver can be asked for ``text``: its labels are neither empty, nor too long, nor odd."""
     try:
@@ -53,13 +57,13 @@ class Names:
         self._lock = threading.Lock()  # starting a thread lets others run
 
     def addresses(self, seconds: float | None = None) -> Sequence[Address]:
-        """The resolver's answer. Raises ``OSError``; ``TimeoutError`` if there is none within ``seconds``."""
+        """The resolver's answer. Raises ``UnknownName``; ``TimeoutError`` if none in ``seconds``."""
         with self._lock:
             look_up = self._join()
         if not look_up.ended.wait(seconds):
             raise TimeoutError
         if look_up.failure is not None:
-            raise OSError(look_up.failure)
+            raise UnknownName(look_up.failure)
         return look_up.addresses
 
     def _join(self) -> _LookUp:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.gateway import Gateway, content_of, message_of
+from tests.gateway import Gateway, content_of, free_port, message_of
 from tests.upstream.relays import Connect, Relay, over_tls
 from tests.upstream.scripted import DONE, ScriptedUpstream, answer, text
 
@@ -101,3 +101,11 @@ def test_a_proxy_that_refuses_is_named(certified: Certified, start_gateway) -> N
     assert response.status_code == 502
     assert "407" in response.json()["error"]["message"]
     relay.stop()
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1:{}", "proxy.invalid:{}"], ids=["nobody", "no name"])
+def test_a_proxy_that_is_not_there_is_named(start_gateway, proxy: str) -> None:
+    settings = {"HTTPS_PROXY": proxy.format(free_port()), "WEB_CONCURRENCY": "1"}
+    response = start_gateway("https://poe.example", **settings).ask("anyone")
+    assert response.status_code == 502
+    assert response.json()["error"]["message"] == "The proxy to Poe could not be reached."

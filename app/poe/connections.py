@@ -22,7 +22,7 @@ import certifi
 import requests
 from requests.utils import select_proxy
 
-from app.names import Address, Names
+from app.names import Address, Names, UnknownName
 from app.poe.connection import Connection, Waiter
 from app.poe.wire import HEAD_LIMIT, ResponseParser, WireError
 
@@ -35,6 +35,10 @@ TimeLimit = Callable[[float], AbstractContextManager[None]]  # of a block, in se
 
 class ProxyFailed(OSError):
     """The proxy could not be used; the message says why, without its password."""
+
+
+class ProxyUnreachable(OSError):
+    """The proxy is not there, or has no address."""
 
 
 class Connections:
@@ -74,7 +78,8 @@ class Connections:
     def take(self) -> Connection:
         """An idle connection that is still good, or a new one.
 
-        Raises ``TimeoutError``, ``ssl.SSLError``, ``ProxyFailed`` or another ``OSError``.
+        Raises ``TimeoutError``, ``ssl.SSLError``, ``ProxyFailed``, ``ProxyUnreachable``, ``UnknownName``
+        or another ``OSError``.
         """
         while self._idle:
             connection, _ = self._idle.pop()
@@ -132,7 +137,10 @@ class Connections:
 
     def _reach_proxy(self, proxy: str) -> socket.socket:
         host, port = _proxy_address(proxy)
-        connection = self._reach(host, port)
+        try:
+            connection = self._reach(host, port)
+        except (ConnectionError, UnknownName) as error:
+            raise ProxyUnreachable from error
         try:
             if self._is_tls:
                 self._tunnel(connection, _proxy_authorization(proxy))

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from app import errors
+from app.names import UnknownName
 from app.poe.connection import Connection
-from app.poe.connections import Connections, ProxyFailed
+from app.poe.connections import Connections, ProxyFailed, ProxyUnreachable
 from app.poe.exchange import Exchange, QueryFailed, unreachable
 
 _USER_AGENT = "poe2openai"
@@ -66,7 +67,16 @@ class Upstream:
             raise QueryFailed(errors.bad_upstream(message)) from error
         except ProxyFailed as error:
             raise QueryFailed(errors.bad_upstream(f"The proxy to Poe failed: {error}.")) from error
+        except ProxyUnreachable as error:
+            raise _not_found("The proxy to Poe could not be reached.") from error
+        except UnknownName as error:
+            raise _not_found("The host name of Poe could not be resolved.") from error
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 raise QueryFailed(errors.out_of_descriptors()) from error
             raise unreachable() from error
+
+
+def _not_found(message: str) -> QueryFailed:
+    """Nothing was sent, so that another try costs nothing."""
+    return QueryFailed(errors.bad_upstream(message), retryable=True)
