@@ -24,7 +24,13 @@ HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 NODE = HERE / "node_modules/.bin/node"
 SHARED = ("weather", "ai_sdk", "forecaster", "shell")  # what several programs have in common
-HELD_BACK = ("instructor", "llamaindex", "mirascope")  # by their dependencies: a virtual environment each
+HELD_BACK = (
+    "ag2",
+    "instructor",
+    "legacy",
+    "llamaindex",
+    "mirascope",
+)  # by their dependencies: a virtual environment each
 BOTS = {"MODELS": "ToolUser NativeToolUser", "WRITERS": "JsonWriter CarelessWriter"}
 LIMIT_SECONDS = 180
 NOWHERE = "http://127.0.0.1:9"  # no client may need the internet
