@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
 from app import errors, rounds
 from app.answer.deltas import Delta, Failure, Finish
@@ -63,6 +64,15 @@ class Trace:
         self.errors.append(error.code or error.type)
 
 
+class _Target(NamedTuple):
+    """Whom a completion asks, with which key. ``segment`` is the bot's name in a path."""
+
+    bot: str
+    segment: str
+    key: str
+    way: Way
+
+
 class Completions:
     """Runs completions against one Poe. ``has_own_key``: the key is the gateway's, not the client's.
 
@@ -94,16 +104,13 @@ class Completions:
         Poe's failures are not raised, but ``ApiError`` is, at once, if no bot can have this name.
         After the last batch the iterator tidies up its connection. Closing it ends the query.
         """
-        segment = query.path_segment(bot)  # raises before anything is uploaded in vain
+        target = _Target(bot, query.path_segment(bot), key, way)  # raises before anything is uploaded in vain
         try:
             conversation = self._hosting.host(conversation, key)  # lets go of what was uploaded
         except ApiError as refused:
-            yield [Failure(self._explained(refused, bot, key))]
+            yield [Failure(self._explained(refused, target))]
             return
-
-        def ask(conversation: Conversation) -> rounds.Answer:
-            return self._ask(conversation, bot, segment, key, trace, way)
-
+        ask = partial(self._ask, target, trace)
         make_judge = _judge(conversation, way)
         if make_judge is not None:
             yield from rounds.judged(ask, conversation, make_judge)
@@ -119,12 +126,12 @@ class Completions:
         return self._count_prompt(_prepared(conversation, way, Turns().give))
 
     def _ask(
-        self, asked: Conversation, bot: str, segment: str, key: str, trace: Trace, way: Way
+        self, target: _Target, trace: Trace, asked: Conversation
     ) -> Generator[Sequence[Delta], None, None]:
-        """One round: a query to the bot at ``segment``, and its answer."""
+        """One round: a query, and its answer."""
         trace.rounds += 1
         turns = Turns()
-        conversation = _prepared(asked, way, turns.give)
+        conversation = _prepared(asked, target.way, turns.give)
         turns.give()
         body = query.encode(conversation, turns.give)
         turns.give()
@@ -133,10 +140,9 @@ class Completions:
         for attempt in (1, 2):
             trace.attempts = attempt
             try:
-                with self._poe.ask(segment, body, key, *waits) as answer:
+                with self._poe.ask(target.segment, body, target.key, *waits) as answer:
                     trace.headers = faults.rate_limits(answer.headers)
-                    pipeline = self._pipeline(asked, way)
-                    yield from self._follow(answer, pipeline, bot, key, trace)
+                    yield from self._follow(answer, self._pipeline(asked, target.way), target, trace)
             except QueryFailed as failed:
                 error = failed.error
                 trace.note(error)
@@ -148,7 +154,7 @@ class Completions:
                 trace.note(error)
             else:
                 return
-            yield [Failure(self._explained(error, bot, key))]
+            yield [Failure(self._explained(error, target))]
             return
 
     def _wait_for_slot(self, trace: Trace) -> bool:
@@ -183,12 +189,7 @@ class Completions:
         )
 
     def _follow(
-        self,
-        answer: Exchange,
-        pipeline: Pipeline,
-        bot: str,
-        key: str,
-        trace: Trace,
+        self, answer: Exchange, pipeline: Pipeline, target: _Target, trace: Trace
     ) -> Iterator[Sequence[Delta]]:
         """Turn the answer's bytes into deltas until it ends, well or not."""
         deltas: Sequence[Delta] = ()
@@ -200,7 +201,7 @@ class Completions:
             if isinstance(last, Error):
                 error = faults.from_event(last)
                 trace.note(error)
-                yield [*deltas, Failure(self._explained(error, bot, key))]
+                yield [*deltas, Failure(self._explained(error, target))]
                 answer.drain(_DRAIN_SECONDS)
                 return
             if last:
@@ -212,15 +213,16 @@ class Completions:
         yield [*deltas, Finish(pipeline.finish_reason or "stop", usage, pipeline.stop)]
         answer.drain(_DRAIN_SECONDS)
 
-    def _explained(self, error: ApiError, bot: str, key: str) -> ApiError:
+    def _explained(self, error: ApiError, target: _Target) -> ApiError:
         """The same error, without the key, and with the bot's name if there is no such bot."""
+        key = target.key
         if self._has_own_key and error.code == "invalid_api_key":
             logger.error("Poe refuses the key in POE_API_KEY")
             return errors.own_key_refused()
         message = error.message.replace(key, "***") if len(key) >= _KEY_LENGTH else error.message
         message = message[:_MESSAGE_LIMIT]
         if error.code == "model_not_found":
-            message = f"Poe has no bot named {bot[:200]!r}. Poe says: {message}"
+            message = f"Poe has no bot named {target.bot[:200]!r}. Poe says: {message}"
         return replace(error, message=message)
 
     def _note_prompt(self, conversation: Conversation, trace: Trace) -> None:
