@@ -95,29 +95,29 @@ class Hosting:
             message = f"There are {len(attachments)} attachments; at most {self._limit} are allowed."
             raise invalid_request(message, attachments[self._limit].param, "too_many_attachments")
         turns = Turns()
-        held = [sources.read(part, turns.give) for part in attachments]
-        hosted = dict(zip(map(id, attachments), self._hosted(attachments, held, key), strict=True))
+        hosted = self._hosted([(part, sources.read(part, turns.give)) for part in attachments], key)
         messages = [
             with_fields(message, parts=[hosted.get(id(part), part) for part in message.parts])
             for message in conversation.messages
         ]
         return with_fields(conversation, messages=messages)
 
-    def _hosted(
-        self, attachments: Sequence[AttachmentPart], held: Sequence[Source], key: str
-    ) -> Iterable[HostedPart]:
-        names = [None if isinstance(each, HostedPart) else _scoped(each.digest, key) for each in held]
-        entries = self._remembered(name for name in names if name)
+    def _hosted(self, read: Sequence[tuple[AttachmentPart, Source]], key: str) -> dict[int, HostedPart]:
+        """The parts on Poe's CDN, by the ``id`` of those they take the place of."""
+        hosted = {id(part): source for part, source in read if isinstance(source, HostedPart)}
+        wanted = [
+            (part, source, _scoped(source.digest, key))
+            for part, source in read
+            if not isinstance(source, HostedPart)
+        ]
+        entries = self._remembered(name for _, _, name in wanted)
         jobs: dict[str, Callable[[], Entry]] = {}
-        for part, source, name in zip(attachments, held, names, strict=True):
-            if name and name not in entries and not isinstance(source, HostedPart):
+        for part, source, name in wanted:
+            if name not in entries:
                 jobs.setdefault(name, partial(self._upload_once, name, part, source, key))
         done = self._run_together(list(jobs.values()), self._concurrency)
         entries.update(zip(jobs, done, strict=True))
-        return [
-            source if isinstance(source, HostedPart) else _part(source, entries[name or ""])
-            for source, name in zip(held, names, strict=True)
-        ]
+        return hosted | {id(part): _part(source, entries[name]) for part, source, name in wanted}
 
     def _remembered(self, names: Iterable[str]) -> dict[str, Entry]:
         """The entries that the cache knows."""
