@@ -18,7 +18,7 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _MARK = b"word"
 _END = b"0\r\n\r\n"
 _LARGE_SECONDS = 60
-# Connections are opened so many at a time, so that no listener's queue overflows.
+# Connections opened at a time, so that no listener's queue overflows.
 _OPENED_AT_ONCE = 100
 
 
@@ -30,7 +30,7 @@ class Target:
     poe: bool = False
 
     def request(self, bot: str, *, stream: bool, content: object = "Say something.") -> bytes:
-        """The bytes of one query, whose message holds ``content``."""
+        """The bytes of one query with ``content`` as its message."""
         if self.poe:
             path, body = f"/bot/{bot}", {"query": [{"role": "user", "content": "hi"}]}
         else:
@@ -47,7 +47,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Job:
-    """What to ask, how often, for how long: no query begins after ``seconds``, no run outlives ``limit``."""
+    """What to ask, how often, for how long: no query starts after ``seconds``, no run outlives ``limit``."""
 
     bot: str
     stream: bool = True
@@ -58,18 +58,18 @@ class Job:
 
     @property
     def events(self) -> int:
-        """How many events a complete answer has."""
+        """The number of events in a complete answer."""
         return int(self.bot.split("-")[1])
 
     @property
     def has_stamps(self) -> bool:
-        """Whether the events tell when they left."""
+        """Whether the events carry the time at which they were sent."""
         return self.bot.startswith("paced-")
 
 
 @dataclass
 class Tally:
-    """What one run saw. ``last_first`` is when the last first text came, from the start of the run."""
+    """The result of one run. ``last_first``: when the last of the first texts came, from the start."""
 
     answers: int = 0
     events: int = 0
@@ -81,7 +81,7 @@ class Tally:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends one query after the other, until the run has had enough."""
+    """Sends one query after another until the run has enough."""
 
     def __init__(self, run: _Run):
         self.run = run
@@ -171,13 +171,13 @@ class _Connection(asyncio.Protocol):
             self._fail()
 
     def give_up(self) -> None:
-        """The run is over its limit: an answer that is not there counts as an error."""
+        """The run has exceeded its limit: a missing answer counts as an error."""
         self._fail()
         self.transport.abort()
 
 
 def _unchunked(data: bytes) -> bytes:
-    """A body without its chunks' frames: slow, so only for one that seems to lack something."""
+    """A body without its chunk framing. Slow, so only used if a body seems incomplete."""
     parts, start = [], 0
     while (end := data.find(b"\r\n", start)) >= 0:
         size = int(data[start:end].partition(b";")[0], 16)

@@ -15,26 +15,26 @@ from bench import load
 from bench.load import Job
 from bench.servers import Server
 
-# What a sample found, by the name of the figure.
+# The values of a sample, by the name of the figure.
 Sample = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: a server under test, or the upstream itself, whose costs are nobody's concern."""
+    """What is measured: a server under test, or the upstream itself, whose costs do not matter."""
 
     name: str
     target: load.Target
     server: Server | None = None
 
     def cpu(self) -> float:
-        """Seconds of CPU used so far."""
+        """Seconds of CPU time used so far."""
         return self.server.cpu() if self.server else 0.0
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A sample's making, whom it is for, and how often it is repeated (``few`` for those that are slow)."""
+    """How a sample is taken, of which subjects, and how often (``few`` for slow ones)."""
 
     name: str
     sample: Callable[[Subject], Awaitable[Sample]]
@@ -55,9 +55,9 @@ class Results:
             self.samples.setdefault(subject, {}).setdefault(figure, []).append(value)
 
     def medians(self) -> dict[str, dict[str, float]]:
-        """The median of each figure; of errors the sum, of memory the first, of peaks the greatest.
+        """The median of each figure; but the sum of errors, the first memory sample, the greatest peak.
 
-        Later a server has memory at hand that it has used before.
+        In later samples a server reuses memory from earlier ones.
         """
         return {
             subject: {figure: _summary(figure, values) for figure, values in figures.items()}
@@ -74,7 +74,7 @@ def _summary(figure: str, values: list[float]) -> float:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The value that this share of the values does not exceed; NaN if there are none."""
+    """The value not exceeded by this share of the values; NaN if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
 
@@ -220,7 +220,7 @@ async def cached(subject: Subject) -> Sample:
 
 
 def _image(size: int) -> dict[str, object]:
-    """A part of a message: an image that nobody has seen before."""
+    """A part of a message: a new image."""
     data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(size - 8)).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 

@@ -33,7 +33,7 @@ _VALUES = 76
 
 @dataclass(frozen=True)
 class Bar:
-    """A name and what it reached."""
+    """A name and its value."""
 
     name: str
     value: float
@@ -41,14 +41,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Panel:
-    """Bars that are compared with each other; the first one is ours."""
+    """Bars to compare with each other; the first one is ours."""
 
     title: str
     bars: Sequence[Bar]
 
 
 def draw(panels: Sequence[Panel], show: Callable[[float], str]) -> str:
-    """The panels, two in a row."""
+    """Draw the panels, two per row."""
     rows = [panels[index : index + _COLUMNS] for index in range(0, len(panels), _COLUMNS)]
     parts: list[str] = []
     top = _MARGIN

@@ -28,14 +28,14 @@ _PACKAGES = (
     "gunicorn", "gevent", "flask", "requests", "httptools", "msgspec", "fastapi", "fastapi_poe", "uvicorn",
 )  # fmt: skip
 _NOTHING = "–"
-# What others may take of a core before it matters.
+# The share of a core that others may use before it matters.
 _QUIET = 0.1
 _WIDTH = 108
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run of the bench: medians and samples by subject and figure, who was left out, and where it ran."""
+    """One run of the bench: medians and samples by subject and figure, absent peers, and the machine."""
 
     medians: dict[str, dict[str, float]]
     samples: dict[str, dict[str, list[float]]]
@@ -43,7 +43,7 @@ class Outcome:
     about: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """What ``Outcome(**…)`` makes an Outcome again."""
+        """The fields from which ``Outcome(**…)`` restores this one."""
         return asdict(self)
 
     def get(self, subject: str, figure: str) -> float | None:
@@ -65,20 +65,20 @@ class Outcome:
 
     @property
     def columns(self) -> list[str]:
-        """Whoever was measured."""
+        """The subjects measured."""
         return [name for name in _COLUMNS if name in self.medians]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A row of the table of all figures."""
+    """A row in the table of all figures."""
 
     key: str
     label: str
     scale: float = 1.0
 
     def show(self, value: float | None) -> str:
-        """The value in the label's unit, three digits of it."""
+        """The value in the label's unit, with three digits."""
         return _NOTHING if value is None else number(value * self.scale)
 
 
@@ -112,7 +112,7 @@ _ERRORS = ("idle", "first", "whole", "short", "long", "paced", "growth", "image"
 
 @dataclass(frozen=True)
 class Goal:
-    """One target: what is wanted, and the value that is compared."""
+    """A target: the required value, and the one compared with it."""
 
     label: str
     value: Callable[[Outcome], float | None]
@@ -126,7 +126,7 @@ class Goal:
         return value >= self.bound if self.at_least else value <= self.bound
 
     def wanted(self) -> str:
-        """The bound, as it is written."""
+        """The bound, as it is printed."""
         if self.bound == 0:
             return "0"
         return f"{'≥' if self.at_least else '≤'} {self.bound:g}{_unit(self.unit)}"
@@ -218,7 +218,7 @@ GOALS = (
 
 
 def number(value: float) -> str:
-    """Three digits, thousands apart: 1,234,567 is 1,230,000 and 1.2345 is 1.23."""
+    """Three significant digits, with separators: 1,234,567 is 1,230,000, and 1.2345 is 1.23."""
     if value == 0:
         return "0"
     rounded = float(f"{value:.3g}")
@@ -226,7 +226,7 @@ def number(value: float) -> str:
 
 
 def goal_rows(outcome: Outcome) -> list[list[str]]:
-    """A row a target: label, wanted, found, whether it holds, and the same by the CPU that was used."""
+    """A row for each target: label, required, found, whether it is met, and the same by CPU time."""
     rows = []
     for goal in GOALS:
         value = goal.value(outcome)
@@ -241,7 +241,7 @@ def goal_rows(outcome: Outcome) -> list[list[str]]:
 
 
 def figure_rows(outcome: Outcome) -> list[list[str]]:
-    """A row a figure, a column a subject; only figures that somebody has."""
+    """A row for each figure that any subject has, a column for each subject."""
     rows = []
     for figure in FIGURES:
         cells = [figure.show(outcome.get(name, figure.key)) for name in outcome.columns]
@@ -254,7 +254,7 @@ def figure_rows(outcome: Outcome) -> list[list[str]]:
 
 
 def spread_rows(outcome: Outcome) -> list[list[str]]:
-    """How far the gateway's samples lie apart: least, median, greatest."""
+    """The spread of the gateway's samples: least, median, greatest."""
     rows = []
     for figure in FIGURES:
         samples = outcome.samples.get("gateway", {}).get(figure.key, [])
@@ -308,7 +308,7 @@ def about(began: float, commit: str, *, quick: bool) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit that is checked out, and whether the gateway is otherwise."""
+    """The commit that is checked out, and whether the gateway differs from it."""
     name = _first_line("git", "rev-parse", "--short", "HEAD")
     parts = ("app", "wsgi.py", "gunicorn.conf.py")
     changed = _first_line("git", "status", "--porcelain", "--untracked-files=no", "--", *parts)
@@ -358,7 +358,7 @@ _DRAWN = ("gateway", "plain", "fastapi_poe", "LiteLLM")
 
 
 def drawing(outcome: Outcome) -> str:
-    """The picture: those who do the same work, so neither nginx nor the upstream."""
+    """The picture of those that do the same work: neither nginx nor the upstream."""
     panels = []
     for key, title, scale in _PANELS:
         found = {name: outcome.get(name, key) for name in _DRAWN}

@@ -27,7 +27,7 @@ _OURS = frozenset(["gateway"])  # nobody else uploads
 
 
 def main() -> None:
-    """Run the bench, or read what it found before, and tell."""
+    """Run the bench, or read its last results, and report."""
     options = _options()
     if options.again:
         outcome = Outcome(**json.loads(_LAST.read_text(encoding="utf-8")))
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
 
 
 def _plan(*, quick: bool) -> list[Measure]:
-    """Memory comes first, while the servers are fresh. LiteLLM is spared what would take it minutes."""
+    """Memory first, while the servers are fresh. LiteLLM skips what would take it minutes."""
     served = frozenset(servers.STARTERS)
     if quick:
         return [
@@ -103,7 +103,7 @@ def _plan(*, quick: bool) -> list[Measure]:
 def _subjects(
     names: list[str], room: Room
 ) -> Iterator[tuple[list[Subject], dict[str, str], Callable[[], float]]]:
-    """Upstream and servers, started; what is not here, with the reason; the CPU of everything else."""
+    """Start upstream and servers; return them, the absent ones with the reason, and others' CPU use."""
     subjects: list[Subject] = []
     absent: dict[str, str] = {}
     with contextlib.ExitStack() as stack:

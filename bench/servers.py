@@ -34,12 +34,12 @@ _INSTALL_SECONDS = 600
 
 
 class Absent(Exception):
-    """A peer that cannot be had here; says why."""
+    """A peer is not available here; the message says why."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """In bytes: what is resident of the worker, its fair share of that, and the whole service's."""
+    """In bytes: the worker's resident memory, its proportional share, and that of the whole service."""
 
     rss: int
     pss: int
@@ -56,11 +56,11 @@ class Server:
     log: Path
 
     def cpu(self) -> float:
-        """Seconds of CPU that it and its children have used."""
+        """Seconds of CPU time that it and its children have used."""
         return sum(_cpu(pid) for pid in self._family())
 
     def memory(self) -> Memory:
-        """What its worker holds; the service is the worker and the process above it."""
+        """The worker's memory, and the service's: that of the worker and its parent."""
         family = self._family()
         worker = family[-1]
         return Memory(_rss(worker), _pss(worker), sum(_pss(pid) for pid in family))
@@ -75,7 +75,7 @@ class Server:
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
     def forget_peak(self) -> None:
-        """Let the peak begin anew (proc(5), clear_refs)."""
+        """Reset the peak (proc(5), clear_refs)."""
         Path(f"/proc/{self._family()[-1]}/clear_refs").write_text("5")
 
     def _family(self) -> list[int]:
@@ -84,7 +84,7 @@ class Server:
         return [self.process.pid, *map(int, path.read_text().split())]
 
     def wait_until_ready(self) -> None:
-        """Come back with the first good answer."""
+        """Return after the first successful answer."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError):
@@ -99,7 +99,7 @@ class Server:
         return lines[-1] if lines else "it says nothing"
 
     def stop(self) -> None:
-        """End it, gently first."""
+        """Stop it, gently at first."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(_STOP_SECONDS)
@@ -110,7 +110,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Room:
-    """Where the bench runs: a folder for what servers write, the cores, the upstream."""
+    """Where the bench runs: a folder for the servers' output, the cores, the upstream."""
 
     folder: Path
     tested_core: int
@@ -124,19 +124,19 @@ class Room:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def raise_file_limit() -> None:
-    """Thousands of streams need two files each; children inherit this."""
+    """Raise the limit: thousands of streams need two files each; children inherit it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def others_cpu(servers: Iterable[Server]) -> float:
-    """Seconds of CPU that were used on this machine, but not by these servers nor by this process."""
+    """Seconds of CPU time used on this machine by others than these servers and this process."""
     fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]))
     idle = fields[3] + fields[4]
     busy = (sum(fields[:8]) - idle) / _TICKS
@@ -162,7 +162,7 @@ def start(name: str, room: Room) -> Server:
 
 
 def _start_gateway(room: Room) -> Server:
-    """The gateway with everything on but the rate limit, one worker."""
+    """The gateway with one worker and everything on except the rate limit."""
     port, folder = free_port(), room.folder / "gateway"
     folder.mkdir()
     settings = {
@@ -178,11 +178,11 @@ def _start_gateway(room: Room) -> Server:
 
 
 def _start_plain(room: Room) -> Server:
-    """Flask and requests. gunicorn's default of 1,000 connections would keep half of 2,000 waiting."""
+    """Flask and requests. With gunicorn's default of 1,000 connections, half of 2,000 would wait."""
     port = free_port()
     command = [_PYTHON, "-m", "gunicorn", "-k", "gevent", "-w", "1", "-b", f"127.0.0.1:{port}"]
     command += ["--worker-connections", "4096", "plain:app"]
-    # From a folder of its own, for gunicorn.conf.py here is the gateway's.
+    # In a folder of its own: gunicorn.conf.py here is the gateway's.
     return _start("plain", room, command, target=load.Target(port), folder=PEERS)
 
 
@@ -213,7 +213,7 @@ def _start_litellm(room: Room) -> Server:
 
 
 def install_litellm() -> Path:
-    """LiteLLM's program, in a virtual environment that belongs to the bench."""
+    """Install LiteLLM in a virtual environment of the bench's own; return its program."""
     program = VENV / "bin" / "litellm"
     if program.exists():
         return program
@@ -262,7 +262,7 @@ http {{
 
 
 def _start_nginx(room: Room) -> Server:
-    """Only passes bytes on: what no gateway can be faster than."""
+    """nginx only passes bytes on: no gateway can be faster."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise Absent("nginx is not here (apt-get install -y nginx-light)")
@@ -295,7 +295,7 @@ def _start(
     core: int | None = None,
     folder: Path = ROOT,
 ) -> Server:
-    """Start a process on its core; nobody's proxies, no settings of whoever runs the bench."""
+    """Start a process on its core, without proxies and settings from the caller's environment."""
     environment = {
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
     }

@@ -27,7 +27,7 @@ _MODELS = b'{"object":"list","data":[{"id":"events-20","object":"model","created
 
 @dataclass(frozen=True)
 class Form:
-    """How a protocol writes one event of text, and the end."""
+    """How a protocol encodes one event of text, and the end."""
 
     before: bytes
     after: bytes
@@ -78,7 +78,7 @@ def streamed(form: Form, count: int) -> bytes:
 
 @functools.cache
 def whole(count: int) -> bytes:
-    """The same as one answer of OpenAI's."""
+    """The same text as one whole answer of OpenAI's."""
     message = {"role": "assistant", "content": "".join(f"word{number} " for number in range(count))}
     answer = {
         "id": "chatcmpl-1",
@@ -121,7 +121,7 @@ class Upstream(asyncio.Protocol):
             self._answer(path, rest[:size])
 
     def _skip(self, data: bytes) -> None:
-        """More of an upload, of which nothing is kept."""
+        """Skip more of an upload, of which nothing is kept."""
         self.left -= len(data)
         if self.left <= 0:
             self.transport.write(_json_answer(_UPLOADED))
@@ -142,7 +142,7 @@ class Upstream(asyncio.Protocol):
             self.transport.write(_json_answer(_MODELS))
 
     def _pace(self, form: Form, left: int, interval: float, due: float) -> None:
-        """Send an event that tells when it left, and come back for the next."""
+        """Send an event with the time at which it is sent, and schedule the next."""
         if self.transport.is_closing():
             return
         if left == 0:

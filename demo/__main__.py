@@ -28,7 +28,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 10
 _LOOK_SECONDS = 0.05
 _LOOPBACK = "127.0.0.1"
-# What the demo has otherwise than the gateway; the environment has the last word.
+# The demo's defaults where they differ from the gateway's; the environment takes precedence.
 _DEFAULTS = {
     "HOST": _LOOPBACK,
     "PORT": "8080",
@@ -38,7 +38,7 @@ _DEFAULTS = {
 }
 
 
-# A picture of one pixel, as clients send pictures.
+# A picture of one pixel, in the form in which clients send pictures.
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 _LOOK = [
     {"type": "text", "text": "What is this?"},
@@ -47,10 +47,10 @@ _LOOK = [
 
 
 class _Stop:
-    """Notes that Ctrl-C, or the like, has come. Whoever waits looks at it from time to time.
+    """Notes that Ctrl-C or the like has come; whoever waits checks it from time to time.
 
-    A handler that raises would not do: what a system call waits for without end stays unfinished if the
-    signal comes just before it, and what is begun there may never be tidied up.
+    A handler that raises would not do: a system call that begins right after the signal would wait for
+    ever, and work interrupted in the middle might never be cleaned up.
     """
 
     is_asked = False
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _is_taken(settings: Mapping[str, str]) -> bool:
-    """Whether something else answers on the gateway's port; what is no port the gateway refuses itself."""
+    """Whether something else answers on the gateway's port. The gateway itself refuses invalid ones."""
     try:
         with socket.create_connection((_host(settings).strip("[]"), int(settings["PORT"])), timeout=1):
             return True
@@ -87,8 +87,8 @@ def _is_taken(settings: Mapping[str, str]) -> bool:
 
 @contextlib.contextmanager
 def serve_bots() -> Iterator[str]:
-    """The bots on a free port, in a thread; where they are."""
-    # fastapi_poe would warn of each bot that it is not known to the real Poe.
+    """Serve the bots on a free port, in a thread; return their address."""
+    # fastapi_poe would warn for each bot that the real Poe does not know it.
     logging.getLogger("uvicorn.default").setLevel(logging.ERROR)
     served = Served(create_poe(), log_level="error")
     try:
@@ -99,7 +99,7 @@ def serve_bots() -> Iterator[str]:
 
 @contextlib.contextmanager
 def _gateway(settings: Mapping[str, str], poe_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The gateway, with its log where we write; a session of its own leaves Ctrl-C to us."""
+    """Start the gateway, logging to our output, in a session of its own: Ctrl-C is ours to handle."""
     with tempfile.TemporaryDirectory(prefix="poe2openai-demo-") as folder:
         own = {
             "CONFIG_DIR": folder,
@@ -122,13 +122,13 @@ def _gateway(settings: Mapping[str, str], poe_url: str) -> Iterator[subprocess.P
 
 
 def _host(settings: Mapping[str, str]) -> str:
-    """Where a gateway that may listen everywhere is found from here."""
+    """A host at which the gateway can be reached, even if it listens on all addresses."""
     host = {"0.0.0.0": _LOOPBACK, "::": "::1"}.get(settings["HOST"], settings["HOST"])
     return f"[{host}]" if ":" in host else host
 
 
 def _is_ready(gateway: subprocess.Popen[bytes], settings: Mapping[str, str], stop: _Stop) -> bool:
-    """Wait for the gateway; false if it has ended, after saying why itself, or is to stop."""
+    """Wait for the gateway; false if it has ended, having said why, or should stop."""
     deadline = time.monotonic() + _START_SECONDS
     while gateway.poll() is None and not stop.is_asked and time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):

@@ -22,7 +22,7 @@ _CREATED = 1767225600  # 2026-01-01, in seconds
 
 
 class DemoBot(fp.PoeBot):
-    """A bot with an entry in the list. ``about`` says what it does."""
+    """A bot with an entry in the list; ``about`` describes it."""
 
     about: ClassVar[str]
     owner: ClassVar[str] = "Demo"
@@ -64,7 +64,7 @@ class DemoBot(fp.PoeBot):
 
 
 class Echo(DemoBot):
-    """Repeats."""
+    """Repeats the message."""
 
     about = "says your last message again, word by word"
 
@@ -75,7 +75,7 @@ class Echo(DemoBot):
 
 
 class Mirror(DemoBot):
-    """Shows the query as it came from the gateway."""
+    """Shows the query as the gateway sent it."""
 
     about = "shows what reached it: messages, attachments, parameters"
     input_modalities = ("text", "image", "audio", "video")
@@ -90,7 +90,7 @@ class Mirror(DemoBot):
 
 
 class Viewer(DemoBot):
-    """Fetches what is attached, and says what it is."""
+    """Fetches attachments, and describes them."""
 
     about = "says what images and files it received"
     input_modalities = ("text", "image", "audio", "video")
@@ -109,7 +109,7 @@ class Viewer(DemoBot):
 
 
 class Thinker(DemoBot):
-    """Thinks as Poe's reasoning bots do: in a quotation above its answer."""
+    """Thinks like Poe's reasoning bots: in a quote above its answer."""
 
     about = "thinks first; the gateway gives its thinking apart, as reasoning_content"
     context_length = 200_000
@@ -159,7 +159,7 @@ class Progress(DemoBot):
 
 
 class ToolUser(DemoBot):
-    """Has no tools of its own: reads of them in the system message, writes its call as told there."""
+    """Has no native tools: reads about them in the system message, and writes calls as instructed there."""
 
     about = "calls one of your tools, and says what it brought"
 
@@ -181,7 +181,7 @@ class ToolUser(DemoBot):
 
 
 class NativeToolUser(DemoBot):
-    """Calls a tool that it is offered, natively, then tells its result."""
+    """Calls an offered tool natively, then repeats its result."""
 
     about = "does the same natively, as Poe's few bots with tools do"
     features = ("tools",)
@@ -203,7 +203,7 @@ class NativeToolUser(DemoBot):
 
 
 class JsonWriter(DemoBot):
-    """Answers as the system message says, with JSON that fits the schema; but in a fence, and talks."""
+    """Answers with JSON that fits the schema in the system message, but in a fence and with comments."""
 
     about = "answers with JSON that fits your response_format, and talks; the gateway gives the JSON alone"
 
@@ -219,7 +219,7 @@ class JsonWriter(DemoBot):
         yield fp.PartialResponse(text="\n```\n\nAnything else?")
 
     def written(self, request: fp.QueryRequest) -> object:
-        """Something that fits the schema in the system message, if there is one."""
+        """JSON that fits the schema in the system message, if there is one."""
         told = re.search(r"JSON Schema:\n\n(.*)", _system(request.query))
         if told is None:
             return {"question": request.query[-1].content}
@@ -227,7 +227,7 @@ class JsonWriter(DemoBot):
 
 
 class CarelessWriter(JsonWriter):
-    """Does so only when it is told what was wrong."""
+    """Does so only after it was told what was wrong."""
 
     about = "does so only when it is asked again; first it answers what does not fit"
 
@@ -237,7 +237,7 @@ class CarelessWriter(JsonWriter):
 
 
 class Slow(DemoBot):
-    """Is silent in the middle of its answer."""
+    """Falls silent in the middle of its answer."""
 
     about = f"is silent for {SLOW_SECONDS:g} seconds in the middle; streams carry heartbeats meanwhile"
 
@@ -248,7 +248,7 @@ class Slow(DemoBot):
 
 
 class Private(DemoBot):
-    """Answers, but is not in the list, as bots that only their owner sees."""
+    """Answers, but is not listed, like bots that only their owner sees."""
 
     about = "is not in the list of models, but answers"
     is_private = True
@@ -258,7 +258,7 @@ class Private(DemoBot):
 
 
 class NoPoints(DemoBot):
-    """Fails as Poe does when the points have run out."""
+    """Fails like Poe when the points have run out."""
 
     about = "fails: needs more points (402)"
 
@@ -271,7 +271,7 @@ class NoPoints(DemoBot):
 
 
 class TooLong(DemoBot):
-    """Fails as a bot whose context is full."""
+    """Fails like a bot whose context is full."""
 
     about = "fails: the message is too long (400)"
 
@@ -282,7 +282,7 @@ class TooLong(DemoBot):
 
 
 class RateLimited(DemoBot):
-    """Fails as Poe does when it is asked too often."""
+    """Fails like Poe when it is asked too often."""
 
     about = "fails: asked too often (429)"
 
@@ -309,9 +309,9 @@ BOTS: tuple[type[DemoBot], ...] = (
 
 
 def create_poe(kinds: Sequence[type[DemoBot]] = BOTS, others: Sequence[Mapping[str, object]] = ()) -> FastAPI:
-    """What stands in Poe's place: the bots, the list of models, the picture and the uploads.
+    """An application in Poe's place: the bots, the list of models, the picture and the uploads.
 
-    ``others`` are more entries of the list, of bots that nobody finds here.
+    ``others`` are more entries for the list, of bots that do not exist here.
     """
     app = FastAPI()
     bots = [kind(path=f"/bot/{kind.__name__}") for kind in kinds]
@@ -336,7 +336,7 @@ def _picture(context: fp.RequestContext, inline_ref: str | None = None) -> fp.At
 
 
 def _system(query: Sequence[fp.ProtocolMessage]) -> str:
-    """All that a bot is told before anybody speaks."""
+    """All system messages, joined."""
     return "\n\n".join(each.content for each in takewhile(lambda each: each.role == "system", query))
 
 

@@ -21,30 +21,30 @@ class Tool(NamedTuple):
 
 
 def told(system: str) -> list[Tool]:
-    """The tools of which a system message tells in words."""
+    """The tools described in a system message."""
     _, _, told_of = system.rpartition("# Tools\n")  # before it stands what a client says
     found = _TOLD.findall(told_of)
     return [Tool(name, {} if schema == "none" else json.loads(schema)) for name, schema in found]
 
 
 def results(message: str) -> list[str]:
-    """The results that a message brings."""
+    """The results in a message."""
     return _RESULT.findall(message)
 
 
 def chosen(tools: Sequence[Tool], said: Sequence[str]) -> Tool:
-    """The first of the tools that the bot has not called in what it ``said`` so far, else the last."""
+    """The first tool that the bot has not called in what it ``said`` so far, else the last."""
     return next((tool for tool in tools if not any(tool.name in each for each in said)), tools[-1])
 
 
 def arguments(tool: Tool, question: str) -> dict[str, Any]:
-    """What the tool requires (all that it has, if it requires nothing), taken from the question."""
+    """The tool's required parameters (or all, if none is required), taken from the question."""
     found = values.fitting(tool.schema, question)
     return found if isinstance(found, dict) else {}
 
 
 def notation(tool: Tool, given: Mapping[str, Any]) -> str:
-    """A call as the gateway asks for it: strings raw, all else as JSON."""
+    """A call in the gateway's notation: strings raw, everything else as JSON."""
     lines = [
         f'<parameter name="{name}">{value if isinstance(value, str) else json.dumps(value)}</parameter>\n'
         for name, value in given.items()

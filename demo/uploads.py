@@ -14,14 +14,14 @@ _LARGEST = 100 * 1024 * 1024  # bytes
 
 
 class Files:
-    """Files by name, with their types; the oldest give way when there are too many."""
+    """Files by name, with their types; the oldest are dropped when there are too many."""
 
     def __init__(self, most: int = 100) -> None:
         self._most = most
         self._files: dict[str, tuple[bytes, str]] = {}
 
     def add(self, content: bytes, content_type: str) -> str:
-        """Keep a file; its name."""
+        """Keep a file; return its name."""
         name = secrets.token_urlsafe(9)
         self._files[name] = (content, content_type)
         if len(self._files) > self._most:
@@ -39,14 +39,14 @@ class Files:
 
 
 def install(app: FastAPI) -> None:
-    """Take uploads at ``/upload`` as Poe does, and give them back below ``/files/``."""
+    """Accept uploads at ``/upload`` as Poe does, and serve them below ``/files/``."""
     files = app.state.files = Files()
 
     @app.post("/upload")
     async def upload(request: Request) -> JSONResponse:
         async with request.form(max_part_size=_LARGEST) as form:
             file = form.get("file")
-            if not isinstance(file, UploadFile):  # Poe would fetch it; here it stays where it is
+            if not isinstance(file, UploadFile):  # Poe would fetch it; here it is left where it is
                 answer = {"attachment_url": str(form["download_url"]), "mime_type": "image/png"}
                 return JSONResponse(answer)
             content_type = file.content_type or _UNKNOWN

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_NAME = re.compile(r"(?<=[\w,] )[A-Z]\w+")  # a word with a capital, but not the first of a sentence
+_NAME = re.compile(r"(?<=[\w,] )[A-Z]\w+")  # a capitalised word that does not begin a sentence
 _NUMBER = re.compile(r"\d+")
 _PLACES = ("city", "location", "name", "place")
 _DEPTH = 8
 
 
 def fitting(schema: Any, question: str) -> Any:
-    """Something that fits ``schema``, out of ``question``, as far as a bot needs to see to that.
+    """A value that fits ``schema``, made from ``question``, well enough for a demo.
 
-    An object has what is required, or all that there is, if nothing is.
+    An object has its required properties, or all of them if none is required.
     """
     return _Values(schema, question).of(schema, "")
 
@@ -28,7 +28,7 @@ class _Values:
         self._question = question
 
     def of(self, schema: Any, name: str, depth: int = 0) -> Any:
-        """Something that fits; ``name`` is what it stands for."""
+        """A value that fits; ``name`` is that of its property."""
         schema = self._plain(schema)
         if "const" in schema:
             return schema["const"]
@@ -63,7 +63,7 @@ class _Values:
         return self._question
 
     def _plain(self, schema: Any) -> Mapping[str, Any]:
-        """The schema, or that which it refers to, or the first of those which it is made of."""
+        """The schema, or the one that it refers to, or the first of those it combines."""
         for _ in range(_DEPTH):
             if not isinstance(schema, dict):
                 break
@@ -84,6 +84,6 @@ class _Values:
 
 
 def _kind(schema: Mapping[str, Any]) -> Any:
-    """The type, or the first of several; what has properties is an object."""
+    """The type, or the first of several; a schema with properties is an object's."""
     kind = schema.get("type") or ("object" if "properties" in schema else "string")
     return kind[0] if isinstance(kind, list) else kind

@@ -19,7 +19,7 @@ PROGRAM = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Run the command that the arguments give."""
+    """Run the command given as arguments."""
     command = sys.argv[1:]
     if not command:
         sys.exit(_line("no command given"))
@@ -34,10 +34,10 @@ def main() -> None:
 
 
 def _give(folder: Path, owner: int) -> None:
-    """Make ``owner`` the owner of ``folder`` and all in it; the service says if it cannot write.
+    """Make ``owner`` the owner of ``folder`` and everything in it; the service says if it cannot write.
 
-    A symbolic link is given itself, what it points to is not, and no path is walked twice: each
-    folder is held open while its entries change hands, so that nobody can swap one for a link.
+    Symbolic links are not followed, and no path is resolved twice: each folder is held open while its
+    entries change owners, so that nobody can replace one by a link.
     """
     if PROGRAM.is_relative_to(folder.resolve()):
         _say(f"{folder} has the program in it and keeps its owner")
@@ -51,7 +51,7 @@ def _give(folder: Path, owner: int) -> None:
     try:
         for path, folders, files, inside in os.fwalk(".", dir_fd=descriptor, onerror=_raise):
             for name in (*folders, *files):
-                # A file may go away meanwhile: another container on the same volume.
+                # A file may vanish meanwhile: another container may use the same volume.
                 with contextlib.suppress(FileNotFoundError):
                     _change(name, owner, inside)
             if path == ".":
@@ -78,7 +78,7 @@ def _say(what: str) -> None:
 
 
 def _line(says: str, level: str = "error") -> str:
-    """A line of the log, as text or as LOG_FORMAT has it."""
+    """A line of the log, as text or JSON according to LOG_FORMAT."""
     message = f"entrypoint: {says}"
     if os.environ.get("LOG_FORMAT", "").strip().lower() != "json":
         return message
@@ -87,7 +87,7 @@ def _line(says: str, level: str = "error") -> str:
 
 
 def _become(user: int) -> None:
-    """Give up root for good, its groups and home with it."""
+    """Give up root for good, including its groups and home."""
     try:
         os.setgroups([])
         os.setgid(user)

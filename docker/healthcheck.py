@@ -12,7 +12,7 @@ _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def main() -> None:
-    """Ask ``/readyz`` where the settings say that the gateway listens; no proxy is asked."""
+    """Request ``/readyz`` where the gateway listens according to the settings, without a proxy."""
     host = os.environ.get("HOST", "").strip()
     port = os.environ.get("PORT", "").strip() or "8080"
     try:

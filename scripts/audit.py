@@ -20,7 +20,7 @@ _REPORT = ["--progress-spinner", "off", "--format", "json"]
 
 
 def main() -> int:
-    """1: something is known. 0: nothing is, or nobody could be asked, and then the last line says so."""
+    """Return 1 for known vulnerabilities, else 0, also if no service answers, as the last line then says."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     done = subprocess.run([uv, *_COMMAND, *_REPORT], cwd=ROOT, capture_output=True, text=True, check=False)
     try:
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def findings(package: dict[str, object]) -> list[str]:
-    """A line for each vulnerability that is known in ``package``, as pip-audit reports it."""
+    """A line for each known vulnerability of ``package``, as reported by pip-audit."""
     vulnerabilities = package.get("vulns")
     if not isinstance(vulnerabilities, list):
         return []

@@ -14,7 +14,7 @@ ACCEPTED = frozenset(
         "CNRI-Python", "ZPL-2.1", "0BSD", "Unlicense",
     )
 )  # fmt: skip
-# What packages say who do not yet speak SPDX.
+# For packages whose metadata does not use SPDX yet.
 _SPDX = {
     "MIT License": "MIT",
     "BSD License": "BSD",
@@ -61,14 +61,14 @@ They are in [static/vendor](../static/vendor/README.md), with their licences' te
 
 
 def packages() -> list[tuple[str, str]]:
-    """The names of the packages that the image has, and their licences."""
+    """The names of the packages in the image, and their licences."""
     pinned = map(Requirement, _PINNED.findall(ROOT.joinpath("requirements.txt").read_text(encoding="utf-8")))
     names = [each.name for each in pinned if each.marker is None or each.marker.evaluate(_ENVIRONMENT)]
     return [(name, licence(metadata(name))) for name in names]
 
 
 def licence(package: PackageMetadata) -> str:
-    """A package's licence as an expression of SPDX, as far as it says so."""
+    """A package's licence as an SPDX expression, as far as its metadata says."""
     classifiers = [each.split(" :: ")[-1] for each in package.get_all("Classifier", []) if "License" in each]
     fields = [*package.get_all("License-Expression", []), *package.get_all("License", [])]
     said = fields[0] if fields else " AND ".join(sorted(classifiers))
@@ -81,7 +81,7 @@ def libraries() -> list[tuple[str, str, str, str]]:
 
 
 def is_accepted(expression: str) -> bool:
-    """Whether one of an expression's alternatives has only licences that are accepted."""
+    """Whether one of an expression's alternatives has only accepted licences."""
     alternatives = [alternative.split(" AND ") for alternative in expression.split(" OR ")]
     return any(ACCEPTED.issuperset(each) for each in alternatives)
 

@@ -78,7 +78,7 @@ def _report(tally: Tally) -> None:
 
 @contextlib.contextmanager
 def _servers(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]]:
-    """The upstream, and the gateway before it: its process, port and log."""
+    """Start the upstream, and the gateway in front of it: its process, port and log."""
     upstream, port, log = _free_port(), _free_port(), folder / "log"
     settings = {
         "HOST": "127.0.0.1",

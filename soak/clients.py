@@ -28,7 +28,7 @@ _TOOLS = [
 
 @dataclass(frozen=True)
 class Kind:
-    """What may be asked: how often, of a thousand times; and by what a right answer is known."""
+    """A kind of request: its share in a thousand, and how a correct answer is recognised."""
 
     weight: int
     request: Callable[[random.Random], bytes]
@@ -38,7 +38,7 @@ class Kind:
 
 @dataclass
 class Tally:
-    """What came of all requests: right ones by kind, others by kind and what was wrong."""
+    """The outcomes of all requests: correct ones by kind, others by kind and fault."""
 
     right: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
@@ -72,7 +72,7 @@ def _request(path: str, fields: Mapping[str, object]) -> bytes:
 
 
 def _picture(chance: random.Random) -> bytes:
-    """A new one each second time; a known one else."""
+    """A new picture every second time, else a known one."""
     seed = chance.randrange(1_000_000) if chance.random() < 0.5 else chance.randrange(10)
     data = base64.b64encode(random.Random(seed).randbytes(chance.randrange(1000, 60_000))).decode()
     part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
@@ -108,7 +108,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Client:
-    """One of many. Keeps its connection from request to request, as far as it is kept."""
+    """One of many. Keeps its connection between requests as long as the gateway does."""
 
     def __init__(self, port: int, tally: Tally, seed: int) -> None:
         self._port = port

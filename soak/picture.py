@@ -14,7 +14,7 @@ _DARK = "@media (prefers-color-scheme: dark) { .line { stroke: #4493f8; } .axis 
 
 
 def draw(samples: Sequence[Sample]) -> str:
-    """Memory, descriptors and requests a second, one under the other."""
+    """Draw memory, descriptors and requests per second, one below the other."""
     rates = [0.0] + [
         (after.requests - before.requests) / max(0.1, after.seconds - before.seconds)
         for before, after in pairwise(samples)

@@ -16,7 +16,7 @@ _GROWTH_DESCRIPTORS = 10  # in all
 
 @dataclass(frozen=True)
 class Sample:
-    """At ``seconds`` from the start, of all workers together; ``resident`` in bytes."""
+    """A sample of all workers together, ``seconds`` after the start; ``resident`` is in bytes."""
 
     seconds: float
     requests: int
@@ -51,7 +51,7 @@ def _count(pid: int, what: str) -> int:
 
 
 def growths(samples: Sequence[Sample]) -> list[str]:
-    """What is not flat; the first quarter is for warming up."""
+    """The figures that grow; the first quarter is for warming up."""
     quarter = len(samples) // 4
     early, late = samples[quarter : 2 * quarter], samples[-quarter:]
 
