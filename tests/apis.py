@@ -1,4 +1,4 @@
-"""The three APIs as clients see them: how each is asked, and what it says, whole or in a stream."""
+"""The three APIs as clients see them: their requests and answers, whole or streamed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STATUSES = {
 
 @dataclass(frozen=True)
 class Said:
-    """An answer that has come to its end: its text, and what the failure is called, if it was one."""
+    """A complete answer: its text, and the code of the failure, if it failed."""
 
     text: str
     failure: str | None = None
@@ -63,7 +63,7 @@ class Api(ABC):
 
     @abstractmethod
     def streamed(self, body: bytes) -> Said:
-        """What a stream says, which must have this API's order, and an end."""
+        """The answer in a stream, which must be in this API's order and complete."""
 
     def ask(self, gateway: Gateway, bot: str, content: str = WORDS, **fields: Any) -> httpx.Response:
         body = self.body(bot, content, **fields)
@@ -84,7 +84,7 @@ class Api(ABC):
         return error
 
     def said(self, response: httpx.Response) -> Said:
-        """What a good response says."""
+        """The answer in a successful response."""
         assert response.status_code == 200, response.text
         if response.headers["content-type"] == "application/json":
             return Said(self.whole(response.json()))
@@ -92,11 +92,11 @@ class Api(ABC):
         return self.streamed(response.content)
 
     def failed(self, code: str) -> str:
-        """What a failure is called in a stream."""
+        """The code of a failure in a stream."""
         return code
 
     def check_end(self, response: httpx.Response, text: str, failure: str | None) -> None:
-        """What came of a request is ``text``, or ``failure``: by its status, or at the end of a stream."""
+        """A request's outcome must be ``text``, or ``failure``, as its status or at the end of a stream."""
         if failure is None:
             assert self.said(response) == Said(text)
         elif response.status_code == 200:

@@ -22,7 +22,7 @@ StartGateway = Callable[..., Gateway]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What fastapi_poe still uses of an older pydantic is not ours to mend."""
+    """fastapi_poe still uses deprecated parts of pydantic, which we cannot change."""
     config.addinivalue_line("filterwarnings", "ignore::pydantic.PydanticDeprecatedSince20")
 
 
@@ -54,7 +54,7 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartGat
 
 @contextmanager
 def gateways(folders: pytest.TempPathFactory) -> Iterator[StartGateway]:
-    """Gateways that are stopped in the end. Then their logs must be clean."""
+    """Gateways that are stopped at the end, when their logs must be clean."""
     started: list[Gateway] = []
 
     def start(poe_url: str, **settings: Any) -> Gateway:
@@ -72,7 +72,7 @@ def gateways(folders: pytest.TempPathFactory) -> Iterator[StartGateway]:
 
 
 def check_log(log: Path) -> None:
-    """Whatever was done to a gateway: no traceback, no key and no text of a message in its log."""
+    """Whatever a test did, there is no traceback, no key and no message text in the log."""
     written = log.read_text()
     for forbidden in ("Traceback", KEY, WORDS):
         before, found, after = written.partition(forbidden)
@@ -111,7 +111,7 @@ def gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> G
 
 @pytest.fixture(scope="session")
 def panel(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
-    """A gateway into whose panel nobody tries to break from 127.0.0.1."""
+    """A gateway to whose panel no test sends wrong passwords from 127.0.0.1."""
     return start_shared_gateway(upstream.url)
 
 
@@ -123,7 +123,7 @@ def beating_gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGatew
 
 @pytest.fixture(scope="session")
 def impatient_gateway(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
-    """A gateway that waits for Poe no longer than a second."""
+    """A gateway that waits for Poe for at most a second."""
     return start_shared_gateway(
         upstream.url, CONNECT_TIMEOUT_SECONDS="1", FIRST_BYTE_TIMEOUT_SECONDS="1", IDLE_TIMEOUT_SECONDS="1"
     )

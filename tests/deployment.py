@@ -79,7 +79,7 @@ class Nginx:
             return 0
 
     def reload(self) -> None:
-        """Have new workers take over; those there are end what they have begun."""
+        """Have new workers take over, while the old ones finish their answers."""
         self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
@@ -145,13 +145,13 @@ class Deployment:
         self.gateways[number] = self._start(number)
 
     def under_way(self, number: int) -> int:
-        """How many completions a gateway is at."""
+        """How many completions a gateway has under way."""
         metrics = self.gateways[number].http.get("/metrics", auth=("admin", "secret")).text
         (value,) = re.findall(r"^poe2openai_completions_in_flight (\S+)$", metrics, re.MULTILINE)
         return round(float(value))
 
     def client(self, limits: httpx.Limits | None = None) -> httpx.Client:
-        """A client of nginx, which keeps its connections unless ``limits`` say otherwise."""
+        """A client of nginx, which keeps its connections alive unless ``limits`` forbid it."""
         return httpx.Client(
             base_url=self.nginx.url,
             verify=self.nginx.trust,
@@ -165,7 +165,7 @@ class Deployment:
         return self.http.post("/v1/chat/completions", json=body, headers=authorization())
 
     def requests_of(self, number: int) -> int:
-        """How many completions a gateway has answered, all its restarts together."""
+        """How many completions a gateway has answered, over all its restarts."""
         logs = [each.log.read_text() for each in self._started if each.port == self.ports[number]]
         return sum(log.count("POST /v1/chat/completions") for log in logs)
 

@@ -39,7 +39,7 @@ def environment(**settings: str | None) -> dict[str, str]:
 def free_port() -> int:
     """A port for a server that starts later.
 
-    Not one that the kernel gives: it may give the same to a client of another test in the meantime.
+    The kernel does not choose it: it might give the same port to another test's client meanwhile.
     """
     while True:
         port = _PORTS[secrets.randbelow(len(_PORTS))]
@@ -117,7 +117,7 @@ def workers_of(gateway: Gateway) -> list[int]:
 
 
 def replace_workers(gateway: Gateway) -> None:
-    """Kill all workers and wait for others in their place."""
+    """Kill all workers and wait for their replacements."""
     before = set(workers_of(gateway))
     for worker in before:
         os.kill(worker, signal.SIGKILL)
@@ -138,7 +138,7 @@ def authorization() -> dict[str, str]:
 
 @dataclass
 class Response:
-    """A response as it came. Header names in lower case."""
+    """A response, with header names in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -184,7 +184,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         key: str | None = KEY,
     ) -> Client:
-        """Send a whole request, as it stands; ``headers`` may be wrong."""
+        """Send a whole request as it is; ``headers`` may be wrong."""
         fields = {"Host": "gateway", "Content-Type": "application/json", "Content-Length": str(len(body))}
         fields |= {"Authorization": f"Bearer {key}"} if key else {}
         lines = "".join(f"{name}: {value}\r\n" for name, value in (fields | dict(headers or {})).items())
@@ -200,7 +200,7 @@ class Client:
         return Response(status, headers)
 
     def read_chunk(self) -> bytes:
-        """What one write of the gateway brought; empty at the end of the body."""
+        """The chunk that one write of the gateway sent; empty at the end of the body."""
         size = int(self._reader.readline(), 16)
         data = self._reader.read(size)
         self._reader.readline()
@@ -233,7 +233,7 @@ class Client:
         return response
 
     def close(self) -> float:
-        """Leave; the time on the monotonic clock."""
+        """Leave; return the time on the monotonic clock."""
         self._reader.close()
         self.socket.close()
         return time.monotonic()
@@ -245,7 +245,7 @@ class Client:
 
 
 def eventually(holds: Callable[[], Any]) -> Any:
-    """Wait, within bounds, until something that tells nobody about itself is so."""
+    """Wait, within bounds, until ``holds`` returns something true, and return that."""
     deadline = time.monotonic() + LIMIT
     while not (value := holds()):
         assert time.monotonic() < deadline, "it never became so"
@@ -254,7 +254,7 @@ def eventually(holds: Callable[[], Any]) -> Any:
 
 
 def events_in(body: bytes) -> list[Any]:
-    """The events of a stream: decoded JSON, ``"[DONE]"``, and comments as they stand."""
+    """The events of a stream: decoded JSON, ``"[DONE]"``, and comments as they are."""
     lines = [line for line in body.decode().split("\n") if line]
     return [_event(line) for line in lines]
 
@@ -268,7 +268,7 @@ def _event(line: str) -> Any:
 
 
 def deltas_in(events: list[Any]) -> list[dict[str, Any]]:
-    """The deltas that say something, in a stream's events."""
+    """The non-empty deltas in a stream's events."""
     chunks = [each for each in events if isinstance(each, dict) and each.get("choices")]
     deltas = [each["choices"][0]["delta"] for each in chunks]
     return [each for each in deltas if each.get("content") or each.get("reasoning_content")]
@@ -279,7 +279,7 @@ def content_of(events: list[Any]) -> str:
 
 
 def message_of(response: httpx.Response) -> dict[str, Any]:
-    """The message of a whole completion, which must have come."""
+    """The message of a whole completion, which must have succeeded."""
     assert response.status_code == 200, response.text
     message: dict[str, Any] = response.json()["choices"][0]["message"]
     return message

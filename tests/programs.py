@@ -1,6 +1,6 @@
 """Tests that need a program which is no Python package say so: ``@pytest.mark.needs("redis-server")``.
 
-Where the program is not installed they are left out, and that is said at the end. With ALL_TESTS set, as
+If the program is not installed they are skipped, which is reported at the end. With ALL_TESTS set, as
 .ci/run has it, a missing program is an error.
 """
 
@@ -21,13 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def missing(item: pytest.Item) -> str:
-    """The programs that a test needs and that are not here."""
+    """The programs that a test needs and that are not installed."""
     needed = {program for mark in item.iter_markers("needs") for program in mark.args}
     return ", ".join(sorted(program for program in needed if not find(program)))
 
 
 def find(program: str) -> str | None:
-    """Where a program is. Debian has servers where only root's PATH looks."""
+    """The path of a program. Debian installs servers where only root's PATH looks."""
     return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
 
 

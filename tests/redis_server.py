@@ -43,12 +43,12 @@ class RedisServer:
             return False
 
     def kill(self) -> None:
-        """End it as a power cut does; all it held is gone."""
+        """End it as a power cut would: all its data is lost."""
         self._process.kill()
         self._process.wait()
 
     def freeze(self) -> None:
-        """Have it take connections and answer nothing."""
+        """Have it accept connections but answer nothing."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

@@ -1,4 +1,4 @@
-"""Responses and their events by OpenAI's own types, and by what its documentation says of their order."""
+"""Checks responses and events against OpenAI's own types, and against the documented order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNLISTED_CODES = ("context_length_exceeded", "insufficient_quota")
 
 
 def checked(fields: dict[str, Any]) -> Response:
-    """A response, which must be as its type says, with nothing besides."""
+    """A response, which must match its type exactly."""
     return _checked(Response, _with_listed_code(fields))
 
 
@@ -56,7 +56,7 @@ def _checked(kind: type[Any], fields: dict[str, Any]) -> Any:
 
 
 def _extras(value: Any, path: str = "") -> list[str]:
-    """The paths of all fields that no type has."""
+    """The paths of all fields missing from the types."""
     if isinstance(value, BaseModel):
         own = [f"{path}.{name}" for name in value.model_extra or ()]
         return own + [
@@ -108,7 +108,7 @@ _SAME = ("id", "object", "created_at", "model", "tools", "tool_choice", "instruc
 
 
 def _items_in(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The items that the events tell of, one after another, each as it is told at its end."""
+    """The items in the events, one after another, each in its final state."""
     items: list[dict[str, Any]] = []
     rest = iter(events)
     for added in rest:
@@ -120,7 +120,7 @@ def _items_in(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _item_in(begun: dict[str, Any], rest: Any, index: int) -> dict[str, Any] | None:
-    """One item, which may be the last of a failed answer, and then has no end."""
+    """One item; the last one of a failed answer may have no end."""
     content, part, text = ITEMS[begun["type"]]
     place = {"output_index": index, "item_id": begun["id"]}
     assert not begun.get(content or "arguments") or content is None
@@ -152,7 +152,7 @@ def _item_in(begun: dict[str, Any], rest: Any, index: int) -> dict[str, Any] | N
 
 
 def text_of(item: dict[str, Any]) -> str:
-    """What an item says: text, arguments, or input."""
+    """An item's text, arguments or input."""
     content, _, _ = ITEMS[item["type"]]
     if content is None:
         return item.get("arguments", item.get("input", ""))

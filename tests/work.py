@@ -1,4 +1,4 @@
-"""Work: how much a piece of code does, in what no busy machine changes."""
+"""Work: how much a piece of code does, in a measure independent of the machine's load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import FrameType
 
 
 def calls(run: Callable[[], object]) -> int:
-    """How many functions ``run`` calls, Python's and C's."""
+    """How many functions ``run`` calls, in Python and in C."""
     count = 0
 
     def note(_frame: FrameType, what: str, _argument: object) -> None:

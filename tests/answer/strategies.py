@@ -46,12 +46,12 @@ _FRAGMENTS = (
 
 
 def fragments(max_size: int = 14) -> st.SearchStrategy[str]:
-    """Text in which the markers, or parts of them, are dense."""
+    """Text dense with markers and parts of them."""
     return st.lists(st.sampled_from(_FRAGMENTS) | st.text(max_size=4), max_size=max_size).map("".join)
 
 
 def plain(max_size: int = 60) -> st.SearchStrategy[str]:
-    """Text in which nothing can be a marker, though it looks like one here and there."""
+    """Text that looks like a marker here and there, but never is one."""
     safe = st.sampled_from(
         (
             "Thinking of it",
@@ -87,7 +87,7 @@ def pieces(text: str, width: int) -> list[str]:
 
 
 def run(stage: Any, batches: Iterable[Sequence[Any]]) -> list[Any]:
-    """All that ``stage`` gives out for ``batches`` and their end."""
+    """Everything that ``stage`` returns for ``batches`` and their end."""
     out: list[Any] = []
     for batch in batches:
         out += stage.feed(batch)
@@ -95,7 +95,7 @@ def run(stage: Any, batches: Iterable[Sequence[Any]]) -> list[Any]:
 
 
 def whole(deltas: Iterable[Any]) -> tuple[str, str]:
-    """Text and reasoning as a whole answer has them."""
+    """The text and reasoning of a whole answer."""
     text, reasoning = "", ""
     for delta in deltas:
         match delta:
@@ -109,7 +109,7 @@ def whole(deltas: Iterable[Any]) -> tuple[str, str]:
 
 
 def merged(deltas: Iterable[Any]) -> list[Any]:
-    """The same deltas with neighbours of a kind joined: what no cut may change."""
+    """The same deltas with adjacent ones of a kind joined: no cut may change these."""
     out: list[Any] = []
     for delta in deltas:
         if out and type(delta) is type(out[-1]) and isinstance(delta, (Text, Reasoning)):

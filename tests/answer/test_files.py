@@ -179,7 +179,7 @@ def test_what_cannot_be_a_reference_is_not_waited_for(said: str):
     "said", ["[ab]", "[ab] ", "[INFO] line\n", "![a][bc] ", "[t][ab]", "[", "[a", "[ab]["]
 )
 def test_what_is_held_stays_small_however_many_brackets_there_are(said: str):
-    """What is kept is looked at again: bounded, the cost is linear."""
+    """Text that is held back is searched again: as it is bounded, the cost is linear."""
     stage = Files()
     for piece in pieces(said * 3000, 3):
         stage.feed([Text(piece)])

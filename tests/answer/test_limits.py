@@ -27,7 +27,7 @@ def bounded(limit: int, items: Sequence[Any]) -> tuple[list[Any], str | None]:
 
 
 def first_tokens(text: str, limit: int) -> str:
-    """The first tokens of ``text``, without a character that they hold only a part of."""
+    """The first tokens of ``text``, without a character of which they have only a part."""
     tokens = o200k().encode(text)[:limit]
     while True:
         try:
@@ -101,7 +101,7 @@ def test_stop_strings_are_found_whatever_the_cuts(stop: list[str], data: st.Data
 
 
 def test_a_stop_string_holds_no_more_than_its_own_length():
-    """What is held is looked at again with every piece: bounded, the cost is linear."""
+    """Text that is held back is searched again with every piece: as it is bounded, the cost is linear."""
     stage = StopStrings(["a" * 50 + "b", "abc"])
     for _ in range(5000):
         stage.feed([Text("a")])
@@ -195,7 +195,7 @@ def test_cuts_of_text_and_reasoning_change_nothing(data: st.DataObject, limit: i
 @pytest.mark.parametrize("limit", [100, 5000, 30_000, 10**9])
 @pytest.mark.parametrize("said", ["x", "word ", "字", " ", "a\n"])
 def test_what_is_held_stays_small_however_long_the_answer(said: str, limit: int):
-    """What is open is copied with every piece: bounded, the cost is linear."""
+    """Open text is copied with every piece: as it is bounded, the cost is linear."""
     stage = MaxTokens(limit, o200k())
     for _ in range(20_000):
         stage.feed([Text(said)])

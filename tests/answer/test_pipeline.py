@@ -26,7 +26,7 @@ CAT = File("https://cdn/cat", "image/png", "cat.png", "ab")
 def answer(
     batches: Iterable[Sequence[Event]], stop: Sequence[str] = (), max_tokens: int | None = None
 ) -> tuple[list[Any], str | None, Usage]:
-    """What comes of ``batches``, up to the one that ends the answer."""
+    """The answer to ``batches``, up to the one that ends it."""
     pipeline = Pipeline(o200k(), stop, max_tokens)
     deltas: list[Any] = []
     for batch in batches:

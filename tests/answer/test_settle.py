@@ -18,7 +18,7 @@ def settled(*events: Event) -> list[Delta | Restart | File]:
 
 
 def shown(*events: Event) -> str:
-    """What a client has on its screen that only appends and ignores restarts."""
+    """What a client shows that only appends and ignores restarts."""
     return "".join(item.text for item in settled(*events) if isinstance(item, Delta))
 
 

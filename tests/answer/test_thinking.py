@@ -207,7 +207,7 @@ HELD = {
 @pytest.mark.parametrize("name", HELD)
 @pytest.mark.parametrize("before", ["", "<think>", "<think>a", "*Thinking...*\n\n> ", "*Thinking...*\n", "a"])
 def test_what_is_held_stays_small_however_long_the_answer(name: str, before: str):
-    """What is kept is looked at again with every piece: bounded, the cost is linear."""
+    """Text that is held back is searched again with every piece: as it is bounded, the cost is linear."""
     stage = Thinking()
     for part in pieces(before + HELD[name] * 3000, 1):
         stage.feed([Text(part)])

@@ -84,7 +84,7 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def settled(deltas: Iterable[Any]) -> list[Any]:
-    """The same deltas with neighbours of a kind joined, arguments too."""
+    """The same deltas with adjacent ones of a kind joined, including arguments."""
     out: list[Any] = []
     for delta in merged(deltas):
         if isinstance(delta, ToolCallArguments) and isinstance(out[-1], ToolCallArguments):
@@ -252,7 +252,7 @@ CODE = (
 
 
 def survives(value: str) -> bool:
-    """Whether the notation can hold ``value``: docs/tools.md tells what it cannot."""
+    """Whether the notation can express ``value``: docs/tools.md says what it cannot."""
     ends = re.search(r"</parameter>\s*(?:</invoke>|<parameter name=)", value)
     entity = re.match(r"[^<>&]*&(?:amp|lt|gt|quot|apos|#\d+|#[xX][0-9a-fA-F]+);", value)
     lines = re.fullmatch(r"\r?\n[^\n]*\n", value)
@@ -465,7 +465,7 @@ OPEN = {
 
 @pytest.mark.parametrize("name", OPEN)
 def test_what_is_held_stays_small(name: str):
-    """What is kept is looked at again with every piece: bounded, the cost is linear."""
+    """Text that is held back is searched again with every piece: as it is bounded, the cost is linear."""
     before, repeated = OPEN[name]
     one = stage()
     for part in pieces(before + repeated * (30000 // len(repeated)), 7):

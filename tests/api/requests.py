@@ -1,4 +1,4 @@
-"""Requests of a test, and what it is told when they are refused."""
+"""Requests, and the errors with which they are refused."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def upload_server() -> Iterator[UploadServer]:
 
 @pytest.fixture
 def uploads(upload_server: UploadServer) -> Iterator[UploadServer]:
-    """The upload endpoint, which has taken nothing yet."""
+    """The upload endpoint, without any uploads yet."""
     upload_server.uploads.clear()
     upload_server.most_at_once = 0
     yield upload_server
@@ -52,7 +52,7 @@ def hosting(shared_hosting: Gateway, uploads: UploadServer, shared_folder: Path)
 
 @pytest.fixture(scope="session")
 def scripted(upstream: ScriptedUpstream, start_shared_gateway: StartGateway) -> Gateway:
-    """A gateway to scripted bots and to the upload endpoint that a test gives to ``takes_uploads``."""
+    """A gateway to scripted bots, and to the upload endpoint scripted with ``takes_uploads``."""
     return start_shared_gateway(
         upstream.url, POE_FILE_UPLOAD_URL=f"{upstream.url}/bot/uploads", HEARTBEAT_SECONDS="0.2"
     )

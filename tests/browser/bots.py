@@ -1,4 +1,4 @@
-"""Poe with five hundred bots: those of the demo under names as on Poe, and many that are only listed."""
+"""Poe with five hundred bots: the demo's, with names like Poe's, and many that are only listed."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _odd(name: str, **more: object) -> dict[str, object]:
 
 
 def odd_entries() -> list[dict[str, object]]:
-    """Bots of a list that somebody filled who means harm, or who never looked at a screen."""
+    """Listed bots described by somebody malicious, or careless."""
     modes = {"input_modalities": ["text", "hologram"], "output_modalities": ["text"]}
     endless = {"context_length": 10**15, "max_output_tokens": 1}
     prices = {"prompt": "0.00000012", "completion": "1234.5"}
@@ -114,7 +114,7 @@ def odd_entries() -> list[dict[str, object]]:
 
 
 class Poe(Served):
-    """These bots on a free port of the loopback. ``others`` are those of the list that do not answer."""
+    """These bots on a free port of the loopback. ``others`` are listed but do not answer."""
 
     def __init__(self, count: int = COUNT, more: Sequence[dict[str, object]] = ()) -> None:
         kinds = [*BOTS, *(_named(name, *answering) for name, answering in _ANSWERING.items())]

@@ -63,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_panel(browser: Browser, served: Gateway) -> Iterator[OpenPanel]:
-    """Open the panel in a window of its own, over a fresh file. In the end: nothing went wrong unseen."""
+    """Open the panel in a new window, over a fresh file. At the end, no error may have gone unnoticed."""
     from tests.browser.panel import Panel
 
     served.http.post("/api/admin/config", json={"models": {}}, auth=Panel.CREDENTIALS).raise_for_status()
@@ -88,7 +88,7 @@ def panel(open_panel: OpenPanel) -> Panel:
 
 @pytest.fixture
 def keystrokes(request: pytest.FixtureRequest) -> list[float]:
-    """Milliseconds from a key to what it draws, told at the end of the run."""
+    """Milliseconds from a keystroke to its result, reported at the end of the run."""
     times: list[float] = []
     request.config.stash[_KEYSTROKES] = times
     return times

@@ -1,4 +1,4 @@
-"""The panel as a person meets it: what can be seen and pressed."""
+"""The panel as a person uses it: what can be seen and pressed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Panel:
-    """A window with the panel. ``complaints`` has what the console said and should not have."""
+    """A window with the panel. ``complaints`` collects the console's unexpected messages."""
 
     CREDENTIALS = ("admin", "secret")
 
@@ -70,7 +70,7 @@ class Panel:
         self.go(view)
 
     def _listen(self, message: ConsoleMessage) -> None:
-        """What a test provokes is an answer of the API: Chromium notes each that is no success."""
+        """Errors that a test provokes are answers of the API, each of which Chromium reports."""
         is_answer = message.text.startswith("Failed to load resource")
         if message.type in ("error", "warning") and not is_answer:
             self.complaints.append(message.text)
@@ -92,7 +92,7 @@ class Panel:
         expect(self.page.locator(".loading")).to_have_count(0)
 
     def look_again(self) -> None:
-        """Have the page ask the server now, as it does when its window comes to the front."""
+        """Have the page ask the server now, as it does when its window is activated."""
         self.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
     # The list
@@ -101,7 +101,7 @@ class Panel:
         self.page.locator("#search").fill(text)
 
     def names(self) -> list[str]:
-        """The names in the list, from top to bottom, when as many stand there as match."""
+        """The names in the list, from top to bottom, once all that match are shown."""
         eventually(lambda: self.page.locator(".row:visible").count() == self.count())
         return self.page.locator(".row:visible .name").all_inner_texts()
 
@@ -132,7 +132,7 @@ class Panel:
         expect(self.page.locator("dialog[open]")).to_have_count(0)
 
     def write(self, label: str, text: str) -> None:
-        """Write into a field of the open dialog and leave it."""
+        """Fill in a field of the open dialog and leave the field."""
         field = self.dialog().get_by_label(label, exact=True)
         field.fill(text)
         field.press("Tab")
@@ -159,7 +159,7 @@ class Panel:
         eventually(lambda: self.bot(name) == options)
 
     def save_elsewhere(self, **models: dict[str, Any]) -> None:
-        """Change bots' options as somebody else does."""
+        """Change bots' options as another user would."""
         config = self.config()
         merged = {**(config.get("models") or {}), **models}
         self.post("/api/admin/config", {**config, "models": merged})

@@ -1,4 +1,4 @@
-"""The contracts hold for each kind of place where workers meet."""
+"""The contract tests run with each kind of place where workers meet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link under gevent: ``python -m tests.coordination.killed WHAT URL`` prints what became of it, as JSON."""
+"""A link under gevent: ``python -m tests.coordination.killed WHAT URL`` prints the outcome as JSON."""
 
 from gevent import monkey
 
@@ -21,7 +21,7 @@ def ask(link: Link, question: bytes, answers: list[tuple[bytes, bytes]]) -> None
 
 
 def kill_some(url: str) -> dict[str, object]:
-    """Greenlets that ask and ask, while most of them are killed wherever they are."""
+    """Greenlets that keep asking, most of which are killed at any moment."""
     link = Link(url, semaphore(4))
     answers: list[tuple[bytes, bytes]] = []
     for number in range(300):
@@ -42,7 +42,7 @@ def kill_some(url: str) -> dict[str, object]:
 
 
 def wait(url: str) -> dict[str, object]:
-    """How long those wait who ask a Redis that does not answer, and whether others run meanwhile."""
+    """How long commands to a silent Redis wait, and whether others run meanwhile."""
     link = Link(url, semaphore(4))
     waits: list[float] = []
     turns = 0

@@ -17,7 +17,7 @@ from app.coordination.slots import FileSlots, Slots
 
 @dataclass(frozen=True)
 class Place:
-    """A place that other processes find, too: ``folder``, or the Redis at ``url``."""
+    """A place that other processes can find: ``folder``, or the Redis at ``url``."""
 
     folder: Path
     url: str | None = None
@@ -46,11 +46,11 @@ class Place:
 
     @property
     def patience(self) -> float:
-        """Seconds in which a process that died is found out."""
+        """Seconds within which a dead process is noticed."""
         return 2 if self.url is None else 5
 
     def is_clean(self) -> bool:
-        """Whether nothing is left of what was done once."""
+        """Whether nothing is left of the work."""
         if self.url is None:
             return list((self.folder / "uploading").iterdir()) == []
         keys = self.link().client.keys("poe2openai:once:tests:*")

@@ -15,7 +15,7 @@ def start(index: int) -> ToolCallStart:
 
 
 def in_turn(pieces: Sequence[Piece], *, is_cut: bool = False) -> tuple[list[Piece], list[Piece]]:
-    """What goes on at once, and what in the end."""
+    """The deltas passed on at once, and those passed on at the end."""
     calls = CallsInTurn()
     return [out for piece in pieces for out in calls.take(piece)], list(calls.end(is_cut=is_cut))
 

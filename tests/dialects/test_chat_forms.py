@@ -1,4 +1,4 @@
-"""What clients write into a chat completion as other APIs have it."""
+"""Chat completions in which clients use the forms of other APIs."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_calls_and_results_are_told_as_to_the_messages_api() -> None:
 
 
 def test_a_call_that_is_told_of_in_both_forms_is_one() -> None:
-    """As some programs do that translate between the two."""
+    """As some programs send it that translate between the two."""
     told = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": CALL.arguments}}
     both = {"role": "assistant", "content": [TEXT, USE, USE | {"id": "t2"}], "tool_calls": [told]}
     assert list(history(both)[0].tool_calls) == [CALL, ToolCall("t2", "f", CALL.arguments)]

@@ -1,4 +1,4 @@
-"""How many values a JSON text holds, without decoding it."""
+"""Counting the values in a JSON text without decoding it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def nothing() -> None:
 
 
 def marks(value: object) -> int:
-    """The commas and opening brackets that a value is written with."""
+    """The commas and opening brackets with which a value is written."""
     if isinstance(value, dict | list):
         inner = value.values() if isinstance(value, dict) else value
         return 1 + max(0, len(value) - 1) + sum(map(marks, inner))

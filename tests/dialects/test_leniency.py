@@ -1,4 +1,4 @@
-"""What programs write otherwise than the APIs say, and mean beyond doubt: the same in every dialect."""
+"""Deviations from the APIs whose meaning is clear: understood alike in every dialect."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_text_stays_text(form: str) -> None:
 
 
 def brought(form: str, content: Any) -> Message:
-    """What is made of a tool's result."""
+    """The text made of a tool's result."""
     if form == "responses":
         item = {"type": "function_call_output", "call_id": "c", "output": content}
         return decode(form, input=[item]).conversation.messages[-1]

@@ -98,7 +98,7 @@ def test_a_request_becomes_a_conversation() -> None:
 
 
 def test_what_anthropics_programs_send_besides_does_no_harm() -> None:
-    """Fields that are new each month are objects; a bot would not know what to do with them."""
+    """New fields are often objects, with which a bot could do nothing."""
     asked = conversation(
         metadata={"user_id": "u"},
         context_management={"edits": []},
@@ -351,7 +351,7 @@ def whole(*batches: Sequence[Delta], thinking: bool = True) -> dict[str, Any]:
 
 
 def content_of(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The blocks that a stream's events make, whose order is checked: one at a time, counted from 0."""
+    """The blocks in a stream's events, whose order is checked: one at a time, counted from 0."""
     assert found[0]["type"] == "message_start"
     assert [each["type"] for each in found[-2:]] == ["message_delta", "message_stop"]
     blocks: list[dict[str, Any]] = []
@@ -386,7 +386,7 @@ def content_of(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def input_of(arguments: str) -> dict[str, Any]:
-    """What a call's pieces make, as a whole answer gives it where they make no object."""
+    """A call's joined pieces, in the form of a whole answer if they are not an object."""
     try:
         return msgspec.json.decode(arguments or "{}", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -63,7 +63,7 @@ def whole(*batches: Sequence[Delta], **fields: Any) -> dict[str, Any]:
 
 
 def both(*deltas: Delta, **fields: Any) -> dict[str, Any]:
-    """The answer, which is the same in either way."""
+    """The answer, which must be the same whole and streamed."""
     response = whole(deltas, **fields)
     assert stream(deltas, **fields)[-1]["response"] == response
     assert stream(*([each] for each in deltas), **fields)[-1]["response"] == response
@@ -325,7 +325,7 @@ _DELTAS = st.lists(
 
 
 def _possible(deltas: Sequence[Delta]) -> list[Delta]:
-    """The deltas as the pipeline could give them: a call begins once, before its arguments."""
+    """The deltas in an order possible for the pipeline: a call begins once, before its arguments."""
     begun: set[int] = set()
     found: list[Delta] = []
     for delta in deltas:

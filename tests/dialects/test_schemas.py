@@ -12,7 +12,7 @@ LATEST = "https://json-schema.org/draft/2020-12/schema"
 
 
 def refused(schema: Any) -> str | None:
-    """The path of what is wrong in a schema."""
+    """The path of the fault in a schema."""
     try:
         schemas.check(schema, "s", lambda: None)
     except ApiError as error:

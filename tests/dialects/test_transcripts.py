@@ -1,4 +1,4 @@
-"""Every transcript of a bot that calls, through the pipeline to what clients get, streamed and whole."""
+"""Every transcript of a bot with calls, through the pipeline to the client, streamed and whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.answer.test_toolcalls import TOOLS, TRANSCRIPTS
 
 
 def answered(said: Sequence[str]) -> Iterator[Sequence[Delta]]:
-    """An answer that comes in pieces, up to its end, batch by batch."""
+    """The batches of an answer that comes in pieces."""
     ids = (f"call_{index:024}" for index in count())
     pipeline = Pipeline(o200k(), written_calls=ToolCalls(TOOLS, lambda: next(ids)))
     for piece in said:

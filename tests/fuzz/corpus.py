@@ -1,4 +1,4 @@
-"""The corpus: what each target has been given, seeds and what once broke it, a file each."""
+"""The corpus: the inputs of each target, seeds and those that once broke it, a file each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets: what is done with bytes from outside. Each takes any, and raises only if there is a fault."""
+"""Targets: code that handles bytes from outside. Each takes any, and raises only if there is a fault."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ _STOP = ("STOP",)
 
 
 def stream(data: bytes) -> None:
-    """Poe's bytes, up to what a client gets: however they come, the answer is the same."""
+    """Poe's bytes, all the way to the client: however they are cut, the answer is the same."""
     width, data = _width(data)
     _check(_events([data]), list(_events(_cut(data, width))))
 
 
 def dialects(data: bytes) -> None:
-    """Poe's bytes, up to what clients of the other APIs get, with calls that the bot makes itself."""
+    """Poe's bytes, all the way to clients of the other APIs, with native calls."""
     width, data = _width(data)
     one = _other_answers([data])
     assert _other_answers(list(_cut(data, width))) == one
 
 
 def tools(data: bytes) -> None:
-    """A bot's text in which there may be calls."""
+    """A bot's text, which may contain calls."""
     width, data = _width(data)
     said = data.decode(errors="replace")
     _check([[Text(said)]], [[Text(piece)] for piece in _cut(said, width)])
 
 
 def request(data: bytes) -> None:
-    """A chat's body, which is a conversation or a 400."""
+    """The body of a chat, which is a conversation or a 400."""
     _decode(chat.decode, data)
 
 
@@ -76,7 +76,7 @@ def _decode(decode: Decode, data: bytes) -> None:
 
 
 def models_file(data: bytes) -> None:
-    """A models.yaml, which is refused or can be written back as it is."""
+    """A models.yaml, which is refused or can be written back unchanged."""
     text = data.decode(errors="replace")
     masks.masked(text)
     try:
@@ -99,7 +99,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
 
 
 def _width(data: bytes) -> tuple[int, bytes]:
-    """The first byte says in what pieces the rest comes."""
+    """The first byte determines the size of the pieces."""
     return (data[0] % 16 + 1 if data else 1), data[1:]
 
 
@@ -115,7 +115,7 @@ def _events(parts: Any) -> Iterator[list[Event]]:
 
 
 def _other_answers(parts: Any) -> tuple[Any, ...]:
-    """What a stream and a whole answer of each API say, which is the same, but for text that begins anew."""
+    """The answers of each API, streamed and whole, which are equal unless the text begins anew."""
     deltas = list(_deltas(parts))
     has_restarted = any(isinstance(delta, Restart) for batch in deltas for delta in batch)
     answers = []

@@ -1,4 +1,4 @@
-"""Processes that save models.yaml, of their own so that they can be killed."""
+"""Processes that save models.yaml, and can be killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.models.store import Store
 
 
 def add_bots(folder: Path, name: str, count: int) -> None:
-    """Add bots one after another, each onto the version that was read before."""
+    """Add bots one after another, each based on the version read before."""
     store = Store(folder)
     added = 0
     while added < count:

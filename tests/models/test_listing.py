@@ -18,7 +18,7 @@ MODELS = [Model("Claude-Sonnet-4.5"), Model("gpt-4o"), Model("org/bot")]
 
 
 class Poe:
-    """A list of models that may be down, and a clock that stands still until it is moved."""
+    """A list of models that may be down, and a clock that only moves when told to."""
 
     def __init__(self, folder: Path, models: Sequence[Model] = MODELS) -> None:
         self.folder = folder
@@ -41,7 +41,7 @@ class Poe:
         return self.models
 
     def listing(self) -> Listing:
-        """As one of the processes has it that share the folder."""
+        """The listing of one of the processes that share the folder."""
         once = FileOnce(self.folder / "fetching")
         return Listing(self.folder / "models.json", self.fetch, once, 300, lambda: self.now)
 
@@ -56,7 +56,7 @@ def models(listing: Listing, token: str | None = None) -> Sequence[Model]:
 
 
 def settle() -> None:
-    """Wait for what goes on in the background."""
+    """Wait for the work in the background."""
     for thread in threading.enumerate():
         if thread.name == "models":
             thread.join(10)

@@ -1,4 +1,4 @@
-"""The list of bots on several machines: fetched by one, put up on a real Redis for the others."""
+"""The list of bots on several machines: fetched by one, shared with the others on a real Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a save writes, what it refuses, and what a text would change."""
+"""What a save writes and refuses, and what a text would change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which URLs are on Poe's CDN, and which images Markdown shows from there."""
+"""Which URLs are on Poe's CDN, and which images from there Markdown shows."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def decode(parts: Iterable[bytes], **options: int) -> list[tuple[bytes, bytes]]:
 
 
 def by_the_standard(stream: bytes) -> list[tuple[bytes, bytes]]:
-    """The event stream's rules, one after the other, for a stream that is there as a whole."""
+    """The rules of event streams, one after the other, for a complete stream."""
     events = []
     name, data = b"", b""
     lines = re.split(rb"\r\n|\n|\r", stream.removeprefix(BOM))
@@ -171,7 +171,7 @@ def test_a_long_stream_of_small_events_is_no_error(width: int):
 
 
 def test_a_stream_in_single_bytes_is_kept_a_line_at_a_time():
-    """What is kept is copied with the next line end only: the cost is linear."""
+    """What is kept is copied only at the next line end: the cost is linear."""
     decoder = EventStreamDecoder()
     events = 0
     for byte in PLAIN * 500:

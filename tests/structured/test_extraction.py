@@ -29,7 +29,7 @@ def texts(text: str) -> list[str]:
 
 
 def steps(text: str) -> int:
-    """How many pieces of work it is to look ``text`` through."""
+    """How many pieces of work searching ``text`` takes."""
     count = 0
 
     def give_turn() -> None:

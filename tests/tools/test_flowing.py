@@ -12,7 +12,7 @@ from tests.answer.strategies import cut, pieces
 
 
 def flowed(parts: list[str], name: str | None = None) -> tuple[str, Flowing]:
-    """The arguments in an object that comes in ``parts``, closed if they are not whole."""
+    """The arguments in an object that comes in ``parts``, closed if they are incomplete."""
     flowing = Flowing(name)
     out = ""
     for part in parts:

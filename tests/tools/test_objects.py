@@ -12,7 +12,7 @@ NAMES = {"now"}
 
 
 def read(text: str, width: int) -> tuple[Object, int]:
-    """The object with which ``text`` begins, and how much of it that took."""
+    """The object at the beginning of ``text``, and how much of it was read."""
     found = Object()
     taken = 0
     for start in range(0, len(text), width):

@@ -8,7 +8,7 @@ WIDTHS = (1, 2, 3, 7, 10**6)
 
 
 def plain(text: str, width: int) -> str:
-    """What of ``text`` stands outside of code."""
+    """The parts of ``text`` outside of code."""
     prose, margin, held, out = Prose(), Margin(), "", ""
     for start in range(0, len(text), width):
         held += text[start : start + width]

@@ -11,7 +11,7 @@ STR, INT, NULL = {"type": "string"}, {"type": "integer"}, {"type": "null"}
 
 
 def typed(schema: Any, written: str, **root: Any) -> Any:
-    """What becomes of ``written`` as JSON; itself if it stays a string."""
+    """The JSON value of ``written``; itself if it stays a string."""
     fitting = shape_of({"properties": {"x": schema}, **root}, "x").json_of(written)
     return written if fitting is None else json.loads(fitting)
 

@@ -1,4 +1,4 @@
-"""What is written in the notation is read back the same, byte for byte."""
+"""Calls written in the notation are read back unchanged, byte for byte."""
 
 from __future__ import annotations
 

@@ -97,11 +97,11 @@ class Jsonic(_Bot):
 
 
 class NativeEcho(Echo):
-    """Of which the list says that it has tools."""
+    """Echo, but the list says that it has tools."""
 
 
 class Caller(fp.PoeBot):
-    """Has no tools but follows the prompt: calls as the example there does, then tells the results."""
+    """Has no native tools but follows the prompt: calls as in its example, then repeats the results."""
 
     invented = ""
 
@@ -122,13 +122,13 @@ class Caller(fp.PoeBot):
 
 
 class Inventor(Caller):
-    """Goes on after its call, and says what its tool has never said."""
+    """Goes on after its call, and invents a result."""
 
     invented = "\n<tool_result>\nrain\n</tool_result>\nIt rains. " + "And rains. " * 50
 
 
 class Reluctant(Caller):
-    """Calls only when it is asked a second time. Thinks both times."""
+    """Makes a call only when asked a second time. Thinks both times."""
 
     async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
         yield fp.PartialResponse(text="*Thinking...*\n\n> Shall I?\n\n")
@@ -142,7 +142,7 @@ class Reluctant(Caller):
 class Reciter(fp.PoeBot):
     """Answers with what the user's last message asks for between two lines of ``====``, to the letter.
 
-    Asked once more, it goes on to what stands between the next two. Thinks first.
+    When asked again, it goes on with the text between the next two. Thinks first.
     """
 
     async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
@@ -170,7 +170,7 @@ class JsonArtist(_Bot):
 
 
 class NativeCaller(fp.PoeBot):
-    """Calls its tools in ``json`` events, two at once, whether it was told of any or not."""
+    """Calls its tools in ``json`` events, two at once, whether or not any were offered."""
 
     async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[object]:
         if request.tool_results:
@@ -222,7 +222,7 @@ class Crashing(fp.PoeBot):
 
 
 class Slow(fp.PoeBot):
-    """Says one word and then nothing; ``ended`` is set when its query is."""
+    """Says one word and then nothing; ``ended`` is set when its query ends."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path=path)

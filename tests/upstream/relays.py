@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 
 class Relay:
-    """Accepts connections, greets each as it likes, and carries bytes to ``port`` and back.
+    """Accepts connections, greets each, and relays bytes to ``port`` and back.
 
-    ``greet`` gets the accepted socket and returns the one to carry for, or ``None`` to refuse.
+    ``greet`` gets the accepted socket and returns the one to relay for, or ``None`` to refuse.
     """
 
     def __init__(self, port: int, greet: Callable[[socket.socket], socket.socket | None]) -> None:
@@ -64,7 +64,7 @@ def over_tls(context: ssl.SSLContext) -> Callable[[socket.socket], socket.socket
 
 
 class Connect:
-    """Be a proxy: answer a CONNECT with ``status`` and, if that is 200, carry."""
+    """Be a proxy: answer a CONNECT with ``status`` and, if that is 200, relay."""
 
     def __init__(self, status: str = "200 Connection established") -> None:
         self.status = status

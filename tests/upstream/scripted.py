@@ -1,4 +1,4 @@
-"""A scripted upstream: to each query it sends the bytes that a test has written for that bot.
+"""A scripted upstream: it answers each query with the bytes that a test has written for the bot.
 
 A script is a list of steps: bytes are sent at once, a ``threading.Event`` is waited for, and a
 function is called with the connection (``close``, ``reset``, ``until_closed``, or a test's own).
@@ -46,7 +46,7 @@ class Connection:
         self.socket.close()
 
     def reset(self) -> None:
-        """End the connection as a crash does: RST instead of FIN. Who waits for it would hold it up."""
+        """End the connection as a crash does, with RST instead of FIN; a wait for it would delay that."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RD)
         self.closed.wait(LIMIT)
@@ -98,7 +98,7 @@ Script = Sequence[Step]
 
 @dataclass
 class Query:
-    """A request as it came: ``path`` as it was on the wire, header names in lower case."""
+    """A request: its ``path`` as it was on the wire, header names in lower case."""
 
     method: str
     path: str
@@ -118,7 +118,7 @@ class Query:
 
 
 class Bot:
-    """A bot's name, its scripts (one a query, the last for all further ones) and its queries."""
+    """A bot's name, its scripts (one per query, the last one repeats) and its queries."""
 
     def __init__(self, name: str, scripts: Sequence[Script]) -> None:
         self.name = name
@@ -133,7 +133,7 @@ class Bot:
             return self._scripts[min(len(self.queries), len(self._scripts)) - 1]
 
     def wait_for_query(self, count: int = 1) -> Query:
-        """The ``count``-th query, as soon as it has come."""
+        """The ``count``-th query, once it has arrived."""
         with self._news:
             assert self._news.wait_for(lambda: len(self.queries) >= count, LIMIT), "no query came"
             return self.queries[count - 1]
@@ -243,7 +243,7 @@ def chunk(data: bytes) -> bytes:
 
 
 def event(name: str, data: object) -> bytes:
-    """A server-sent event; ``data`` that is no bytes is written as JSON."""
+    """A server-sent event; ``data`` other than bytes is encoded as JSON."""
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     return b"event: %b\r\ndata: %b\r\n\r\n" % (name.encode(), raw)
 
@@ -264,22 +264,22 @@ DONE = event("done", {})
 
 
 def begin(*parts: Step) -> list[Step]:
-    """The head of a good answer and its first part; bytes are written as one chunk each."""
+    """The head of a successful answer and its first parts; each bytes object becomes one chunk."""
     return [HEAD, *(chunk(part) if isinstance(part, bytes) else part for part in parts)]
 
 
 def answer(*parts: Step) -> list[Step]:
-    """A whole good answer; adjoining bytes are sent as they stand, a chunk each."""
+    """A complete successful answer; each bytes object becomes one chunk."""
     return [*begin(*parts), END]
 
 
 def at_once(*parts: bytes) -> list[Step]:
-    """A whole good answer, sent with one write."""
+    """A complete successful answer, sent with one write."""
     return [b"".join([HEAD, *(chunk(part) for part in parts), END])]
 
 
 def respond(status: int, body: object = b"", **headers: str) -> list[Step]:
-    """A whole response of another kind; a ``body`` that is no bytes is written as JSON."""
+    """A complete response of another kind; a ``body`` other than bytes is encoded as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     kind = "text/plain" if isinstance(body, bytes) else "application/json"
     fields = {"content-type": kind, "content-length": str(len(raw))} | {

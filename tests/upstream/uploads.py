@@ -1,4 +1,4 @@
-"""A real upload endpoint, as Poe's own client finds it: starlette behind uvicorn, in a thread."""
+"""A real upload endpoint, compatible with Poe's own client: starlette behind uvicorn, in a thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from demo.serving import Served
 
 @dataclass
 class Upload:
-    """What came: a file's bytes as their size and SHA-256, or the URL to be downloaded."""
+    """An upload: the size and SHA-256 of a file, or the URL to be downloaded."""
 
     key: str
     name: str | None
@@ -30,9 +30,9 @@ class Upload:
 
 
 class UploadServer(Served):
-    """Takes all uploads, each under a URL of its own, on a free port of the loopback.
+    """Accepts all uploads, each under a URL of its own, on a free port of the loopback.
 
-    ``delay`` is what each takes in seconds; ``most_at_once`` is how many were ever under way together.
+    ``delay`` is how many seconds each takes; ``most_at_once`` is how many there were at the same time.
     """
 
     def __init__(self) -> None:
