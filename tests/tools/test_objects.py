@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tools.objects import Object, ObjectCall, may_call, object_call
+from app.tools.objects import LONG, Object, ObjectCall, may_call, object_call
 
 NAMES = {"now"}
 
 
-def read(text: str, width: int) -> tuple[Object, int]:
+def read(text: str, width: int, limit: int | None = LONG) -> tuple[Object, int]:
     """The object at the beginning of ``text``, and how much of it was read."""
-    found = Object()
+    found = Object(limit)
     taken = 0
     for start in range(0, len(text), width):
         piece = text[start : start + width]
@@ -34,7 +34,7 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text(), JSON), st.integers(1, 9), st.booleans())
 def test_an_object_ends_where_its_last_brace_is(value: dict[str, object], width: int, is_ascii: bool):
     text = json.dumps(value, ensure_ascii=is_ascii)
-    found, taken = read(text + "}{ <more>", width)
+    found, taken = read(text + "}{ <more>", width, limit=None)
     assert (found.is_whole, found.is_broken, found.text, taken) == (True, False, text, len(text))
 
 
