@@ -89,9 +89,15 @@ def test_who_stops_inside_of_arguments_is_cut(arguments: str):
     assert stage.is_cut
 
 
-@pytest.mark.parametrize(
-    "arguments", ["", "{}", '{"a": "b"}', "{a}", "oops", '{"a": 1}}', "1", "[" * 100_000]
-)
+def test_arguments_may_be_nested_deeper_than_can_be_decoded():
+    """How deep that is depends on the version of Python, and on the stack."""
+    for arguments in ("[" * 1_000_000, "[" * 1_000_000 + "]" * 1_000_000):
+        stage = calls()
+        assert stage.feed([ToolCallPiece(0, "a", "f", arguments)])[1:] == [ToolCallArguments(0, arguments)]
+        assert not stage.is_cut
+
+
+@pytest.mark.parametrize("arguments", ["", "{}", '{"a": "b"}', "{a}", "oops", '{"a": 1}}', "1"])
 def test_what_is_no_beginning_of_json_is_not_cut(arguments: str):
     stage = calls()
     stage.feed([ToolCallPiece(0, "a", "f", arguments)])
