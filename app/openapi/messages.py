@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class _Closed(Struct, forbid_unknown_fields=True):
     pass
+
+
+class _ErrorDetails(_Closed):
+    """A code, and the fields that clients can do without."""
+
+    error_code: str
+    unsupported: list[str]
 
 
 class MessagesErrorFields(_Closed):
@@ -27,6 +34,7 @@ class MessagesErrorFields(_Closed):
         "timeout_error",
     ]
     message: str
+    details: _ErrorDetails | UnsetType = UNSET
 
 
 class MessagesError(_Closed):
