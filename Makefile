@@ -74,7 +74,7 @@ docs: $(VENV)/.development ## Write docs/configuration.md and docs/licences.md
 	PYTHONPATH=. $(BIN)/python -m scripts.configuration
 	PYTHONPATH=. $(BIN)/python -m scripts.licences
 
-lock: $(VENV)/.development ## Lock the newest versions, with hashes, for Python 3.11 to 3.13
+lock: $(VENV)/.development ## Lock the newest versions, with hashes, for Python 3.11 to 3.14
 	$(COMPILE) --custom-compile-command 'make lock' requirements.in -o requirements.txt
 	$(COMPILE) --custom-compile-command 'make lock' -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) --custom-compile-command 'make lock' -c requirements-dev.txt requirements-browser.in -o requirements-browser.txt
