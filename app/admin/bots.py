@@ -27,12 +27,12 @@ def create_blueprint(catalog: Catalog, listing: Listing, store: Store, seen: See
     @blueprint.get("/api/models")
     def read() -> Response:
         state = store.latest()
-        _see_to_list(catalog, listing)
+        _ensure_list(catalog, listing)
         fetched_at = listing.known().fetched_at
         bots = Bots(catalog.shape().entries, state.fields, seen.names())
         return answers.json(
             {
-                "data": bots.told(),
+                "data": bots.rows(),
                 "list": {
                     "fetched_at": fetched_at if math.isfinite(fetched_at) else None,
                     "error": listing.failure,
@@ -44,7 +44,7 @@ def create_blueprint(catalog: Catalog, listing: Listing, store: Store, seen: See
     return blueprint
 
 
-def _see_to_list(catalog: Catalog, listing: Listing) -> None:
+def _ensure_list(catalog: Catalog, listing: Listing) -> None:
     """Wait for a list if there never was one, but not repeatedly while Poe is down."""
     if listing.failure:
         catalog.refresh_in_background()
@@ -54,7 +54,7 @@ def _see_to_list(catalog: Catalog, listing: Listing) -> None:
 
 
 class Bots:
-    """What is told of each of ``entries``; ``fields`` is the file's content, ``seen`` an earlier list."""
+    """The panel's rows for ``entries``; ``fields`` is the file's content, ``seen`` an earlier list."""
 
     def __init__(
         self, entries: Sequence[Entry], fields: Mapping[str, Any], seen: Sequence[str] | None
@@ -65,13 +65,13 @@ class Bots:
         for name, options in (fields.get("models") or {}).items():
             self._options.setdefault(name.casefold(), options or {})  # the first of two such keys counts
 
-    def told(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, Any]]:
         """All of them; last those that are gone from Poe's list and known from nowhere else."""
         known = {entry.model.id.casefold() for entry in self._entries}
         gone = [name for key, name in (self._seen or {}).items() if key not in known]
-        return [self._told(entry) for entry in (*self._entries, *map(_nowhere, gone))]
+        return [self._row(entry) for entry in (*self._entries, *map(_nowhere, gone))]
 
-    def _told(self, entry: Entry) -> dict[str, Any]:
+    def _row(self, entry: Entry) -> dict[str, Any]:
         model, key = entry.model, entry.model.id.casefold()
         was_seen = self._seen is None or key in self._seen
         return {

@@ -205,10 +205,10 @@ class Files:
             self._open, self._closed = None, False
             last = text.rfind("[", start, end)
             if last >= 0:
-                self._look_before(text, last)
+                self._note_before(text, last)
         return end
 
-    def _look_before(self, text: str, index: int) -> None:
+    def _note_before(self, text: str, index: int) -> None:
         """Take note of what stands before the bracket at ``index``."""
         before = text[index - 1] if index else self._last[-1:]
         self._is_image = before == "!"
@@ -218,7 +218,7 @@ class Files:
         """Take note of the bracket or line end at ``index``; ``position`` is where its segment began."""
         if text[index] == "[":
             self._open = ""
-            self._look_before(text, index)
+            self._note_before(text, index)
         elif text[index] == "]":
             self._extend_open(text[position:index])
             self._first = self._open

@@ -109,11 +109,11 @@ class ToolCalls:
 
     def _finish(self) -> None:
         if self._reader is not None:
-            self._out.argue(self._calls - 1, self._reader.finish(self._held))
+            self._out.add_arguments(self._calls - 1, self._reader.finish(self._held))
             self._reader = None
         self._end_flowing()
         if not self.called:
-            self._out.say(self._margin.finish())
+            self._out.add_text(self._margin.finish())
         self.is_over = True
 
     def _read(self, text: str) -> None:
@@ -153,7 +153,7 @@ class ToolCalls:
         while place < len(text) and not self._openings.may_begin(text, place):
             place = self._prose.skip(text, place + 1)
         if place > position:
-            self._out.say(self._margin.feed(text[position:place]))
+            self._out.add_text(self._margin.feed(text[position:place]))
         return place if place == len(text) else self._open(text, place)
 
     def _open(self, text: str, position: int) -> int:
@@ -180,7 +180,7 @@ class ToolCalls:
         self._reader = CallReader(opening.call)
         self._state = ToolCalls._read_call
         if opening.is_over:
-            self._out.argue(self._calls - 1, self._reader.finish(""))
+            self._out.add_arguments(self._calls - 1, self._reader.finish(""))
             self._end_call()
         return opening.end
 
@@ -191,14 +191,14 @@ class ToolCalls:
             return position
         end = self._prose.enter(text, position, is_line_start=self._margin.is_line_start)
         end = self._prose.skip(text, end)
-        self._out.say(self._margin.feed(text[position:end]))
+        self._out.add_text(self._margin.feed(text[position:end]))
         return end
 
     def _read_call(self, text: str, position: int) -> int:
         """A call in tags."""
         assert self._reader is not None
         reached, piece = self._reader.read(text, position)
-        self._out.argue(self._calls - 1, piece)
+        self._out.add_arguments(self._calls - 1, piece)
         if self._reader.is_over:
             self._end_call()
         return reached
@@ -236,14 +236,14 @@ class ToolCalls:
             return
         self._flowing = flowing
         self._begin_call(flowing.name)
-        self._out.argue(self._calls - 1, flowing.take())
+        self._out.add_arguments(self._calls - 1, flowing.take())
         self._state = ToolCalls._read_flowing
 
     def _read_flowing(self, text: str, position: int) -> int:
         """A long call in JSON."""
         assert self._flowing is not None
         position = self._flowing.feed(text, position)
-        self._out.argue(self._calls - 1, self._flowing.take())
+        self._out.add_arguments(self._calls - 1, self._flowing.take())
         if self._flowing.is_broken:
             self._end_flowing()
             self.is_over = True
@@ -262,7 +262,7 @@ class ToolCalls:
 
     def _end_flowing(self) -> None:
         if self._flowing is not None:
-            self._out.argue(self._calls - 1, self._flowing.finish())
+            self._out.add_arguments(self._calls - 1, self._flowing.finish())
             self._flowing = self._opening = None
 
     def _accept_object(self) -> bool:
@@ -273,7 +273,7 @@ class ToolCalls:
             return False
         self._opening = None
         self._begin_call(call.name)
-        self._out.argue(self._calls - 1, call.arguments)
+        self._out.add_arguments(self._calls - 1, call.arguments)
         self._end_call()
         return True
 
@@ -309,10 +309,10 @@ class _Out:
         self._pieces: list[str] = []
         self._call: int | None = None  # whose arguments the pieces are; None: they are text
 
-    def say(self, text: str) -> None:
+    def add_text(self, text: str) -> None:
         self._collect(text, None)
 
-    def argue(self, call: int, piece: str) -> None:
+    def add_arguments(self, call: int, piece: str) -> None:
         self._collect(piece, call)
 
     def add(self, item: _Output) -> None:

@@ -60,7 +60,7 @@ class FileOnce:
     def _lead(self, descriptor: int, key: str, work: Callable[[], bytes]) -> bytes:
         try:
             outcome = work()
-            self._leave(descriptor, outcome)
+            self._publish(descriptor, outcome)
             return outcome
         finally:
             try:
@@ -68,7 +68,7 @@ class FileOnce:
             except OSError as error:  # it stays: who waits does the work again
                 self._warning.give(error)
 
-    def _leave(self, descriptor: int, outcome: bytes) -> None:
+    def _publish(self, descriptor: int, outcome: bytes) -> None:
         """Write the outcome for those who wait: all of it, or nothing, so that one of them begins anew."""
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)  # who died may have written

@@ -106,13 +106,13 @@ class MessageStream:
         match delta:
             case Text(text):
                 self._has_text = True
-                self._say(Text, text, events)
+                self._add_text(Text, text, events)
             case Reasoning(text):
                 if self._shows_thinking:
-                    self._say(Reasoning, text, events)
+                    self._add_text(Reasoning, text, events)
             case Restart():
                 if self._has_text:
-                    self._say(Text, "\n\n", events)
+                    self._add_text(Text, "\n\n", events)
             case ToolCallStart() | ToolCallArguments():
                 for piece in self._calls.take(delta):
                     self._call(piece, events)
@@ -123,7 +123,7 @@ class MessageStream:
             case _:
                 assert_never(delta)
 
-    def _say(self, kind: type[Text | Reasoning], text: str, events: list[bytes]) -> None:
+    def _add_text(self, kind: type[Text | Reasoning], text: str, events: list[bytes]) -> None:
         if self._open is not kind:
             self._end_calls(events)
             if kind is Text:
@@ -139,9 +139,9 @@ class MessageStream:
             self._begin(ToolCallStart, block, "input_json_delta", "partial_json", events)
             self._odd = []
         else:
-            self._argue(piece.arguments, events)
+            self._add_arguments(piece.arguments, events)
 
-    def _argue(self, arguments: str, events: list[bytes]) -> None:
+    def _add_arguments(self, arguments: str, events: list[bytes]) -> None:
         """More of the open call. What cannot become an object is held back until it is complete."""
         if self._odd == []:
             arguments = arguments.lstrip()

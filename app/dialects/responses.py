@@ -93,18 +93,18 @@ _STORES = {
     "prompt": "prompts are not stored here; send instructions and input",
     "background": "answers are not stored here; ask without it, and stream long ones",
 }
-_ECHO_LIMIT = 32 * 1024  # bytes of a field that is told again; a stream does so three times
+_ECHO_LIMIT = 32 * 1024  # bytes of a field that is echoed; a stream does so three times
 
 
 class ResponseRequest(Struct, frozen=True):
-    """A decoded request: what to ask, and how to answer. ``told_again``: what the answer repeats of it.
+    """A decoded request: what to ask, and how to answer. ``echoed``: what the answer repeats of it.
 
     ``forms``: how calls are written in the answer, by the names of their tools, unless as functions.
     """
 
     conversation: Conversation
     stream: bool
-    told_again: Mapping[str, Any]
+    echoed: Mapping[str, Any]
     forms: Mapping[str, CallForm] = {}
 
     def streamed(self, head: Head) -> ResponseStream:
@@ -114,7 +114,7 @@ class ResponseRequest(Struct, frozen=True):
         return WholeResponse(self._frame(head))
 
     def _frame(self, head: Head) -> Frame:
-        fields = {"created_at": head.created, "model": head.model, **self.told_again}
+        fields = {"created_at": head.created, "model": head.model, **self.echoed}
         return Frame(head.token, fields, self.forms)
 
 
@@ -151,7 +151,7 @@ def decode(body: bytes | bytearray, give_turn: Callable[[], None] = lambda: None
         response_format=_response_format(request, give_turn),
     )
     forms = responses_tools.forms(request.tools)
-    return ResponseRequest(conversation, bool(request.stream), _told_again(fields, request), forms)
+    return ResponseRequest(conversation, bool(request.stream), _echoed(fields, request), forms)
 
 
 def _refuse_what_is_stored(request: CreateResponse) -> None:
@@ -184,7 +184,7 @@ def _response_format(request: CreateResponse, give_turn: Callable[[], None]) -> 
             return None
 
 
-def _told_again(fields: Mapping[str, Any], request: CreateResponse) -> dict[str, Any]:
+def _echoed(fields: Mapping[str, Any], request: CreateResponse) -> dict[str, Any]:
     """The fields of its request that an answer repeats, except long ones."""
     reasoning = fields.get("reasoning")
     reasoning = reasoning if isinstance(reasoning, dict) else {}

@@ -94,7 +94,7 @@ class ResponseStream:
             texts = [delta.text for delta in deltas if type(delta) is Text]
             if texts and len(texts) == len(deltas):  # nothing else, as nearly always
                 message.add("".join(texts))
-                return self._say(texts)
+                return self._render_texts(texts)
         written = [*self._begin()]
         for delta in deltas:
             match delta:
@@ -138,13 +138,13 @@ class ResponseStream:
                 self._delta = _beginning(item.delta())
                 return self._events(item.opening())
             case Said(_, text):
-                return (self._say([text]),) if self._delta else ()
+                return (self._render_texts([text]),) if self._delta else ()
             case Closed(item):
                 return self._events(item.closing())
             case _:
                 assert_never(change)
 
-    def _say(self, texts: Sequence[str]) -> bytes:
+    def _render_texts(self, texts: Sequence[str]) -> bytes:
         """An event for each text, all encoded at once, one a line: JSON itself never contains a line end."""
         delta, first = self._delta, self._next
         self._next += len(texts)

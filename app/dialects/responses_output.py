@@ -67,9 +67,9 @@ class Output:
         """Take a delta; return what it changes in the output."""
         match delta:
             case Text(text):
-                return self._say(MessageItem, text)
+                return self._add_text(MessageItem, text)
             case Reasoning(text):
-                return self._say(ReasoningItem, text)
+                return self._add_text(ReasoningItem, text)
             case ToolCallStart() | ToolCallArguments():
                 return [change for piece in self._calls.take(delta) for change in self._call(piece)]
 
@@ -77,7 +77,7 @@ class Output:
         """The text is void but cannot be taken back: a new message follows after an empty line."""
         if not self._has_text:
             return ()
-        return [*self._say(MessageItem, "\n\n"), *self._close()]
+        return [*self._add_text(MessageItem, "\n\n"), *self._close()]
 
     def void(self) -> None:
         """The text is void: only calls stay."""
@@ -97,7 +97,7 @@ class Output:
             return changes
         return [*changes, *self._opened(self._made(MessageItem)), *self._close(status)]
 
-    def _say(self, kind: type[_Kind], text: str) -> list[Change]:
+    def _add_text(self, kind: type[_Kind], text: str) -> list[Change]:
         changes: list[Change] = []
         item = self._open
         if not isinstance(item, kind):

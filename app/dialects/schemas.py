@@ -104,7 +104,7 @@ def check(schema: Given, path: str, give_turn: Callable[[], None]) -> None:
         known = ", ".join(DIALECTS)
         raise _refused(f"{path}.$schema", f"this dialect is unknown; known are {known}") from None
     checked = _Check(read, give_turn)
-    checked.look_at(read.contents, path)
+    checked.check(read.contents, path)
     checked.follow(path)
 
 
@@ -118,7 +118,7 @@ class _Check:
         self._used: set[str] = set()  # keywords
         self._pattern_length = 0
 
-    def look_at(self, schema: Any, path: str) -> None:
+    def check(self, schema: Any, path: str) -> None:
         """Check a schema and those within it, one by one, without their references."""
         waiting = [(schema, path)]
         while waiting:
@@ -133,7 +133,7 @@ class _Check:
             self._seen.add(id(each))
             if len(self._seen) > _SCHEMAS_LIMIT:
                 raise _refused(place, f"there are more than {_SCHEMAS_LIMIT} schemas in it")
-            self._look_at_keywords(each, place)
+            self._check_keywords(each, place)
             waiting += [(inner, at) for inner, at, _ in self._inner(each, place)]
 
     def follow(self, path: str) -> None:
@@ -162,7 +162,7 @@ class _Check:
         except CycleError:
             raise _refused(path, "a reference leads only back to itself") from None
 
-    def _look_at_keywords(self, schema: Mapping[str, Any], path: str) -> None:
+    def _check_keywords(self, schema: Mapping[str, Any], path: str) -> None:
         convert(dict(schema), _Keywords, path[:_PATH_LIMIT])
         if "$schema" in schema:
             raise _refused(f"{path}.$schema", "it is allowed in the outermost schema only")
@@ -171,12 +171,12 @@ class _Check:
             names = " and ".join(sorted(self._used & _UNEVALUATED)), " and ".join(sorted(others))
             raise _refused(path, f"{names[0]} and {names[1]} in one schema are not supported")
         if isinstance(pattern := schema.get("pattern"), str):
-            self._look_at_pattern(pattern, f"{path}.pattern")
+            self._check_pattern(pattern, f"{path}.pattern")
         if isinstance(members := schema.get("patternProperties"), dict):
             for pattern in members:
-                self._look_at_pattern(pattern, f"{path}.patternProperties")
+                self._check_pattern(pattern, f"{path}.patternProperties")
 
-    def _look_at_pattern(self, pattern: str, path: str) -> None:
+    def _check_pattern(self, pattern: str, path: str) -> None:
         self._give_turn()
         self._pattern_length += len(pattern)
         if self._pattern_length > _PATTERNS_LIMIT:
@@ -220,7 +220,7 @@ class _Check:
             raise _refused(
                 path, f"{shown!r} is not in this schema, and references out of it are not followed"
             ) from None
-        self.look_at(found.contents, path)
+        self.check(found.contents, path)
         return found
 
 

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from app import files
-from app.bequest import Bequest
 from app.keys.lines import Keys, KeysError, decode
 from app.logs import News, logger
+from app.snapshot import Snapshot
 
 _SIZE_LIMIT = 128 * 1024  # bytes
 _LOOK_SECONDS = 0.4
@@ -36,12 +36,12 @@ class KeyFile:
         self._seen: bytes | str = self._content
         self._looks_at = 0.0
         self._news = News()
-        self._bequest = Bequest()
+        self._snapshot = Snapshot()
         self._warn_of_mode()
 
     def prepare(self) -> None:
         """Take over what the processes forked before have found last."""
-        content = self._bequest.find()
+        content = self._snapshot.load()
         if content is not None:
             self._content, self._keys = content, decode(content)
 
@@ -77,7 +77,7 @@ class KeyFile:
                 logger.warning("%s is not used; the previous keys stay in force: %s", self._path, error)
             return
         self._content = seen
-        self._bequest.leave(seen)
+        self._snapshot.save(seen)
         if self._news.is_news(hashlib.sha256(seen).hexdigest()):
             logger.info("%s has changed: %d keys", self._path, len(self._keys))
             self._warn_of_mode()

@@ -18,10 +18,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app import files
-from app.bequest import Bequest
 from app.logs import News, fault, logger
 from app.models import config as configs
 from app.models.config import ConfigError, ModelsConfig
+from app.snapshot import Snapshot
 from app.turns import Turns
 
 ABSENT = "absent"  # the version tag where there is no file
@@ -62,7 +62,7 @@ class ModelsFile:
         self._unsettled_since: float | None = None
         self._is_looking = False
         self._news = News()
-        self._bequest = Bequest()
+        self._snapshot = Snapshot()
 
     def current(self) -> State:
         """What is in force. Never raises; looks at the disk at most every half second."""
@@ -132,7 +132,7 @@ class ModelsFile:
 
     def _made_of(self, content: bytes | OSError) -> State:
         if isinstance(content, FileNotFoundError):
-            self._bequest.leave(b"")
+            self._snapshot.save(b"")
             return State()
         if isinstance(content, OSError):
             reason = content.strerror or type(content).__name__
@@ -147,7 +147,7 @@ class ModelsFile:
             return self._broken(tag, error)
         except Exception as error:  # noqa: BLE001 - whatever a text makes of its readers, the service goes on
             return self._broken(tag, ConfigError(f"It cannot be read: {fault(error)}."))
-        self._bequest.leave(content)
+        self._snapshot.save(content)
         return State(config=config, fields=fields, text=text, version=tag, exists=True)
 
     def _broken(self, tag: str, error: ConfigError) -> State:
@@ -157,7 +157,7 @@ class ModelsFile:
 
     def _last_good(self) -> State:
         """The last good content that any process has seen: this one may have been too late for it."""
-        content = self._bequest.find()
+        content = self._snapshot.load()
         if content is None:
             return self._state
         text = decoded(content)

@@ -199,11 +199,11 @@ def _json(data: bytes) -> list[Event]:
     if not _is_first_answer(fields.get("index")):
         return []
     if not isinstance(choices, list):
-        return [_told(fields["error"])] if fields.get("error") else []
+        return [_openai_error(fields["error"])] if fields.get("error") else []
     return [event for choice in choices for event in _delta(choice)]
 
 
-def _told(error: object) -> Error:
+def _openai_error(error: object) -> Error:
     """A failure in the form of OpenAI's, in the place of a chunk."""
     text = error.get("message") if isinstance(error, dict) else error
     return Error(text if isinstance(text, str) else None)

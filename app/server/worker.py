@@ -84,9 +84,9 @@ class GatewayWorker(GeventWorker):
             return
         self._wait(self._settings.drain_seconds, lambda: False)
         self._close(servers)
-        self._let_go(self._idle)
+        self._end_reading(self._idle)
         self._wait(_FIRST_REQUEST_SECONDS, lambda: not self._new)
-        self._let_go(self._new)
+        self._end_reading(self._new)
         if not self._wait(self._settings.graceful_timeout, self._is_empty):
             logger.warning("running answers are ended: GRACEFUL_TIMEOUT is over")
             self._lifecycle.end()
@@ -128,7 +128,7 @@ class GatewayWorker(GeventWorker):
         server.start()
         return server
 
-    def _let_go(self, connections: set[ClientSocket]) -> None:
+    def _end_reading(self, connections: set[ClientSocket]) -> None:
         for connection in list(connections):
             connection.end_reading()
 

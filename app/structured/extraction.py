@@ -170,7 +170,7 @@ class _Reading:
         found = pattern.match(self._text, self._position)
         return found[0] if found else ""
 
-    def _go_on(self, read: str, expected: _Expected, *, may_close: bool, is_sure: bool = True) -> bool:
+    def _advance(self, read: str, expected: _Expected, *, may_close: bool, is_sure: bool = True) -> bool:
         """Take what was read, if anything was."""
         if not read:
             return False
@@ -186,17 +186,19 @@ class _Reading:
             self._is_sure = True
             return False
         self._open += entered
-        return self._go_on(read, "name" if entered == "{" else "value", may_close=True, is_sure=False)
+        return self._advance(read, "name" if entered == "{" else "value", may_close=True, is_sure=False)
 
     def _scalar(self) -> bool:
         scalars = _SCALARS if self._open.endswith("[") else _SCALAR
-        return self._go_on(self._match(scalars), "comma", may_close=True)
+        return self._advance(self._match(scalars), "comma", may_close=True)
 
     def _name(self) -> bool:
-        return self._go_on(self._match(_NAME), "value", may_close=False)
+        return self._advance(self._match(_NAME), "value", may_close=False)
 
     def _comma(self) -> bool:
-        return self._go_on(self._match(_COMMA), "name" if self._open[-1] == "{" else "value", may_close=False)
+        return self._advance(
+            self._match(_COMMA), "name" if self._open[-1] == "{" else "value", may_close=False
+        )
 
     def _close(self) -> bool:
         read = self._match(_CLOSING)
@@ -204,4 +206,4 @@ class _Reading:
             return False
         self._open = self._open[:-1]
         self.is_whole = not self._open
-        return self._go_on(read, "comma", may_close=True)
+        return self._advance(read, "comma", may_close=True)

@@ -75,7 +75,7 @@ class Prose:
             self._closing = 0
             return position
         sign = _IN_CODE.search(text, position)
-        self._look_at_info(text, position, sign.start() if sign else len(text))
+        self._check_info(text, position, sign.start() if sign else len(text))
         if sign is None:
             return len(text)
         if sign[0] == "`":
@@ -84,7 +84,7 @@ class Prose:
         self._run = self._run if self._is_block else 0
         return sign.end()
 
-    def _look_at_info(self, text: str, position: int, end: int) -> None:
+    def _check_info(self, text: str, position: int, end: int) -> None:
         if self._may_be_block and self._info is not None:
             self._info += text[position : min(end, position + _INFO_SIZE + 1)]
             self._may_be_block = len(self._info) <= _INFO_SIZE and _INFO.fullmatch(self._info) is not None

@@ -60,7 +60,7 @@ class Link:
             try:
                 return command()
             except redis.ResponseError as error:
-                self._see_whether_all_is_refused(error)
+                self._check_refusal(error)
                 raise Unavailable from error
             except (redis.RedisError, OSError) as error:
                 self._fall(error)
@@ -70,7 +70,7 @@ class Link:
         if self._is_down:
             raise Unavailable
 
-    def _see_whether_all_is_refused(self, error: Exception) -> None:
+    def _check_refusal(self, error: Exception) -> None:
         """Find out whether Redis refuses everything, or only this command, for which others need not pay."""
         try:
             self._try()

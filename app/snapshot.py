@@ -1,4 +1,4 @@
-"""Bequest: the last good content of a file, left by one process for those that are forked later."""
+"""Snapshot: the last good content of a file, kept by one process for those that are forked later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
-class Bequest:
+class Snapshot:
     """A file's last good content, shared by all processes forked from the one that created this.
 
     A worker that starts while the file is broken finds here what the others have in force. The content
@@ -27,15 +27,15 @@ class Bequest:
             buffering=0, dir=_MEMORY if _MEMORY.is_dir() else None
         )
 
-    def leave(self, content: bytes) -> None:
-        """Replace what was left before with ``content``. If there is no room for it, nothing is left."""
+    def save(self, content: bytes) -> None:
+        """Keep ``content`` in place of the previous one. If there is no room for it, nothing is kept."""
         written = hashlib.sha256(content).digest() + content
         with suppress(OSError), self._locked(fcntl.LOCK_EX) as descriptor:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, written, 0)
 
-    def find(self) -> bytes | None:
-        """What was left last, if anything was."""
+    def load(self) -> bytes | None:
+        """The content saved last, if there is any."""
         with self._locked(fcntl.LOCK_SH) as descriptor:
             written = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
         digest, content = written[:_DIGEST_SIZE], written[_DIGEST_SIZE:]
