@@ -70,7 +70,7 @@ def start(
 
 
 def owners(folder: Path) -> Owners:
-    """Who owns ``folder`` and what is in it; of a link, the link itself."""
+    """The owners of ``folder`` and its contents; for a link, of the link itself."""
     paths = [folder, *sorted(folder.rglob("*"))]
     stats = [(str(path.relative_to(folder)), path.lstat()) for path in paths]
     return {name: (stat.st_uid, stat.st_gid) for name, stat in stats}
@@ -263,7 +263,7 @@ class Container:
         return check_health(self.variables).returncode == 0
 
     def status(self, name: str) -> list[str]:
-        """What the kernel says of the process that was started."""
+        """The kernel's status of the process that was started."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return re.findall(rf"^{name}:(.*)$", status, re.MULTILINE)[0].split()
 
@@ -288,7 +288,7 @@ def run_container(place: Path) -> Iterator[Callable[..., Container]]:
 
 
 def mounted(place: Path, *, read_only: bool) -> list[str]:
-    """What runs a command where every user reaches this Python and this checkout, as in the image.
+    """A prefix that runs a command where every user can reach this Python and this checkout.
 
     In a mount name space of its own: a folder that is closed to others, such as root's home, is covered
     by an empty one in which only these two are.

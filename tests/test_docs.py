@@ -1,4 +1,4 @@
-"""The documents say what the code does, as far as a program can tell."""
+"""The documents describe what the code does, as far as a program can check."""
 
 import inspect
 import re
@@ -40,7 +40,7 @@ def page(name: str) -> str:
 
 
 def prose(path: Path) -> str:
-    """A page without its code, where brackets are no links."""
+    """A page without its code, in which brackets are not links."""
     return _CODE.sub("", _FENCED.sub("", path.read_text(encoding="utf-8")))
 
 
@@ -57,7 +57,7 @@ def relative_links(path: Path) -> list[str]:
 
 
 def first_cells(text: str) -> set[str]:
-    """What stands in backticks in the first column of a page's tables."""
+    """The code in the first column of a page's tables."""
     rows = re.findall(r"^ *\|([^|]*)\|", text, re.MULTILINE)
     return {name for cell in rows for name in re.findall(r"`([^`]+)`", cell)}
 
@@ -195,7 +195,7 @@ READMES = ("README.md", "README.zh-CN.md")
 
 
 def outline(text: str) -> list[tuple[int, str]]:
-    """A page's headings by level, each with what no translation changes in its section.
+    """A page's headings by level, each with the untranslatable parts of its section.
 
     That is code in the text, in any order, and links to other pages.
     """

@@ -1,4 +1,4 @@
-"""What stands in the documents' code blocks is what it says it is."""
+"""The code blocks in the documents are valid."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_there_are_examples_of_every_language() -> None:
 
 
 def requests() -> list[object]:
-    """The bodies of chat requests in the pages' commands: behind -d, or in what stands up to END."""
+    """The bodies of chat requests in the pages' commands: after -d, or up to END."""
     found = [
         pytest.param(body, id=f"{path.relative_to(ROOT)}:{line}")
         for path in PAGES

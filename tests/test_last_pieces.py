@@ -8,7 +8,7 @@ from app.server.responses import ClientResponse
 
 
 class Wire:
-    """What a socket is asked to send, write by write."""
+    """A socket that records what it is asked to send, write by write."""
 
     owes_continue = False
 

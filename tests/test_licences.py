@@ -1,4 +1,4 @@
-"""What the gateway is made of may be used as it is."""
+"""The licences of the gateway's components allow its use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files are, by name and by their first bytes, and what they are called."""
+"""The types of files, by name and by first bytes, and their names."""
 
 from __future__ import annotations
 

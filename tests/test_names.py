@@ -20,7 +20,7 @@ FOUND = [(socket.AF_INET, ("192.0.2.1", 443))]
 
 
 class Resolver:
-    """Answers when it is told to; to who asks for another host, as threads of other tests may, at once."""
+    """Answers when told to, but at once for other hosts, as threads of other tests may ask for them."""
 
     def __init__(self) -> None:
         self.questions: list[object] = []

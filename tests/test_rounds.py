@@ -1,4 +1,4 @@
-"""Rounds: what leaves of an answer that is judged, and when it is asked for again."""
+"""Rounds: what is passed on of a judged answer, and when the bot is asked again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel's strings: every one is there in every language, says the same, and is used."""
+"""The panel's strings: each exists in every language, with the same placeholders, and is used."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def table(language: str) -> dict[str, Any]:
 
 
 def used() -> set[str]:
-    """The keys that the page asks for; a key that is no literal could not be found here."""
+    """The keys used by the page; a key that is not a literal could not be found."""
     keys = set()
     for path in MODULES:
         text = path.read_text(encoding="utf-8").replace("export function t(", "")

@@ -1,4 +1,4 @@
-"""The panel's API for models.yaml, on two workers: read, saved, undone, taken over, taken away."""
+"""The panel's API for models.yaml, on two workers: reading, saving, undoing, importing, exporting."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ LISTED = [
 
 
 class Panel:
-    """The API of a gateway's panel, for who has the password."""
+    """The API of a gateway's panel, with the right password."""
 
     def __init__(self, gateway: Gateway, folder: Path, upstream: ScriptedUpstream) -> None:
         self.gateway = gateway
@@ -76,7 +76,7 @@ class Panel:
         return self.gateway.http.post(path, auth=ADMIN, json=body, headers=fields)
 
     def list(self, *entries: object) -> None:
-        """What Poe's list has from now on."""
+        """Set what Poe's list has from now on."""
         self.upstream.models = Bot(
             "the list of models", [respond(200, {"object": "list", "data": list(entries)})]
         )
@@ -87,7 +87,7 @@ Open = Callable[..., Panel]
 
 @pytest.fixture
 def open_panel(start_gateway: Callable[..., Gateway], tmp_path: Path) -> Iterator[Open]:
-    """Opens the panel of a gateway over a models.yaml. What left it and its log never has the token."""
+    """Opens a gateway's panel over a models.yaml. Neither its answers nor its log may contain the token."""
     upstream = ScriptedUpstream()
     gateways: list[Gateway] = []
 

@@ -1,4 +1,4 @@
-"""From whose page a request to the panel's API may come."""
+"""Which pages may send requests to the panel's API."""
 
 from __future__ import annotations
 

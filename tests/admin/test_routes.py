@@ -1,4 +1,4 @@
-"""Every route of the panel is behind the password, those to come as well."""
+"""Every route of the panel is behind the password, including future ones."""
 
 from __future__ import annotations
 

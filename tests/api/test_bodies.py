@@ -1,4 +1,4 @@
-"""How a request's body may be sent, and what of it is refused."""
+"""How a request's body may be sent, and which bodies are refused."""
 
 from __future__ import annotations
 

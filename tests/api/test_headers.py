@@ -1,4 +1,4 @@
-"""What header fields do: keys, CORS, request ids."""
+"""What headers do: keys, CORS, request ids."""
 
 from __future__ import annotations
 

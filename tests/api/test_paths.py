@@ -1,4 +1,4 @@
-"""Which paths and methods there are, and what is said of others."""
+"""Which paths and methods exist, and how others are refused."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_who_gives_anthropics_client_another_base_url_is_understood(
 def test_who_names_no_model_asks_the_deployment_of_the_path(
     gateway: Gateway, upstream: ScriptedUpstream, model: dict[str, None]
 ) -> None:
-    """As clients of Azure do."""
+    """As Azure's clients do."""
     bot = upstream.bot(answer(text("fine"), DONE), name="Ein Bot-ü")
     path = f"/openai/deployments/{quote(bot.name)}/chat/completions?api-version=2024-10-21"
     body = {"messages": [{"role": "user", "content": "hi"}], **model}

@@ -1,4 +1,4 @@
-"""Changes: each is saved at once, can be undone, and meets those of others without loss."""
+"""Changes: each is saved at once, can be undone, and is merged with those of others."""
 
 from __future__ import annotations
 

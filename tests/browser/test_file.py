@@ -1,4 +1,4 @@
-"""The file as a whole: the token, import and export, history, and what is wrong in it."""
+"""The file as a whole: the token, import and export, history, and mistakes in it."""
 
 from __future__ import annotations
 

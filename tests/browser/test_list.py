@@ -1,4 +1,4 @@
-"""The list: five hundred bots, and how one of them is found."""
+"""The list: five hundred bots, and finding one of them."""
 
 from __future__ import annotations
 

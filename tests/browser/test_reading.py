@@ -51,7 +51,7 @@ def ground(panel: Panel) -> str:
 
 
 def scenes(panel: Panel) -> Iterator[str]:
-    """Every view and every dialog, one after another; what each is."""
+    """Show every view and dialog, one after another, and yield its name."""
     panel.save_elsewhere(**{"o3-pro": {"note": "first"}})
     panel.save_elsewhere(**{"Claude-Opus-4.5": {"mapping": "opus", "aliases": ["best"], "note": "for work"}})
     for view in VIEWS:

@@ -135,7 +135,7 @@ def start(panel: Panel, bot: str) -> None:
 
 
 def say(panel: Panel, words: str):
-    """Send a message; the answer when it is whole."""
+    """Send a message; return the complete answer."""
     panel.page.get_by_label("Message", exact=True).fill(words)
     panel.page.get_by_label("Message", exact=True).press("Enter")
     answer = panel.page.locator(".turn.is-bot").last

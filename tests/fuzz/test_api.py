@@ -1,4 +1,4 @@
-"""Schemathesis asks for all that /openapi.json says, rightly and wrongly: no 500, each answer as described.
+"""Schemathesis sends what /openapi.json describes, valid and invalid: no 500, every answer as described.
 
 ``FUZZ_EXAMPLES`` (of an operation) and ``FUZZ_SECONDS`` bound it; ``make test-fuzz`` asks for more.
 """

@@ -1,4 +1,4 @@
-"""What the fuzzer has found, and Hypothesis for a moment around it."""
+"""What the fuzzer has found, and variations of it by Hypothesis."""
 
 from __future__ import annotations
 
