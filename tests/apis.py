@@ -200,11 +200,11 @@ class Messages(Api):
 
     def streamed(self, body: bytes) -> Said:
         assert body.endswith(b"\n\n")
-        begun, *events, last = map(_message_event, body.decode()[:-2].split("\n\n"))
+        *events, last = map(_message_event, body.decode()[:-2].split("\n\n"))
         events = [each for each in events if each["type"] != "ping"]
-        while begun["type"] == "ping":
+        if events or last["type"] != "error":  # which may come before the message has begun
             begun, *events = events
-        assert begun["type"] == "message_start"
+            assert begun["type"] == "message_start"
         kinds = [each["type"] for each in events]
         text = "".join(each["delta"]["text"] for each in events if each["type"] == "content_block_delta")
         is_open = kinds.count("content_block_start") - kinds.count("content_block_stop")

@@ -16,6 +16,7 @@ from app.greenlets.sockets import ReadWaiter
 from app.poe.connections import Connections
 from app.poe.exchange import QueryFailed
 from app.poe.upstream import Upstream
+from tests.apis import APIS
 from tests.gateway import COMMAND, Client, Gateway, content_of, events_in, eventually, message_of
 from tests.test_errors import told
 from tests.upstream.scripted import DONE, Bot, ScriptedUpstream, answer, begin, text, until_closed
@@ -48,9 +49,10 @@ def test_who_waits_is_served_in_order_and_who_comes_beyond_is_told_at_once(
             clients.append(stack.enter_context(narrow_gateway.connect()).post(bot.name, stream=True))
             assert clients[-1].read_head().status == 200
             assert clients[-1].read_chunk() == b": ping\n\n"
-        refused = narrow_gateway.ask(bots[0].name, stream=stream)
-        assert told(refused, 503, "gateway_overloaded")["type"] == "overloaded_error"
-        assert int(refused.headers["retry-after"]) > 0
+        for api in APIS:
+            refused = api.ask(narrow_gateway, bots[0].name, stream=stream)
+            assert api.told(refused, 503, "gateway_overloaded")["type"] == "overloaded_error"
+            assert int(refused.headers["retry-after"]) > 0
         assert narrow_gateway.http.get("/healthz").status_code == 200
         assert narrow_gateway.http.get("/readyz").status_code == 200
         assert narrow_gateway.http.get("/v1/models").status_code == 200

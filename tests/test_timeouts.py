@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import cycle
 
 import pytest
 
+from tests.apis import APIS
 from tests.gateway import WORDS, Gateway, content_of
 from tests.test_errors import told
 from tests.upstream.scripted import (
@@ -162,18 +163,17 @@ ENDLESS = {
 def test_an_answer_that_does_not_end_is_ended(
     hurried_gateway: Gateway, upstream: ScriptedUpstream, name: str, stream: bool
 ) -> None:
+    """In every API, all of which are asked at the same time."""
     bot = upstream.bot(ENDLESS[name])
-    response = hurried_gateway.ask(bot.name, stream=stream)
-    if stream:
-        assert response.status_code == 200
-        *_, failed, done = response.text.strip().split("\n\n")
-        assert done == "data: [DONE]"
-        error = json.loads(failed.removeprefix("data: "))["error"]
-    else:
-        error = told(response, 504, "answer_timeout")
-    assert error["code"] == "answer_timeout"
-    assert "1 s" in error["message"]
-    bot.query.wait_closed()
+    with ThreadPoolExecutor(len(APIS)) as pool:
+        asked = [pool.submit(api.ask, hurried_gateway, bot.name, stream=stream) for api in APIS]
+    for api, response in zip(APIS, (each.result() for each in asked), strict=True):
+        if stream:
+            assert api.said(response).failure == api.failed("answer_timeout")
+        else:
+            assert "1 s" in api.told(response, 504, "answer_timeout")["message"]
+    for query in bot.queries:
+        query.wait_closed()
 
 
 def test_an_answer_within_its_time_is_left_alone(
