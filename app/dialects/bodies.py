@@ -54,6 +54,8 @@ def decode_object(body: bytes | bytearray, give_turn: Callable[[], None] = lambd
 
     ``give_turn`` is called between pieces of work.
     """
+    if not body:
+        raise invalid_request("The request body is empty: send a JSON object.")
     if counting.holds_more(body, _VALUES_LIMIT, give_turn):
         raise invalid_request(f"The request body holds more than {_VALUES_LIMIT} values.")
     too_deep = "The request body is nested too deeply."

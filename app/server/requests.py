@@ -7,13 +7,20 @@ from typing import Any
 
 import gevent
 from gevent.hub import get_hub
-from gunicorn.http.errors import InvalidHeader, NoMoreData, ParseException, UnsupportedTransferCoding
+from gunicorn.http.errors import (
+    InvalidHeader,
+    InvalidRequestLine,
+    NoMoreData,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 
 _HEAD_BYTES = 64 * 1024  # of a head's fields, and of a body's trailers; each read looks at all of them again
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")  # RFC 3986 section 3.2, without a user
+_FIRST_BYTES = frozenset(b"\r" + bytes(range(0x21, 0x7F)))  # of a method, or of an empty line before it
 # Not 0: that runs what is ready, but does not look at what sockets have become so.
 _TURN_SECONDS = 0.000_001
 
@@ -36,6 +43,13 @@ class BoundedRequest(Request):
     def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], list[str]]:
         """Trust nobody: that is left to app/proxies.py. gunicorn's looks up the peer's address each time."""
         return {}, []
+
+    def read_line(self, unreader: Any, buf: bytearray, limit: int = 0) -> tuple[bytes, bytearray]:
+        """Refuse at once what begins no line of HTTP: a client that speaks TLS would wait for an answer."""
+        if buf and buf[0] not in _FIRST_BYTES:
+            raise InvalidRequestLine("no method")
+        line: tuple[bytes, bytearray] = super().read_line(unreader, buf, limit)
+        return line
 
     def parse_request_line(self, line_bytes: bytes) -> None:
         try:

@@ -84,6 +84,14 @@ def test_a_refusal_has_the_form_of_its_own_request(gateway: Gateway) -> None:
         assert client.response().error.keys() == {"message", "type", "param", "code"}
 
 
+@pytest.mark.parametrize("first", [b"\x16\x03\x01\x02", b"\x80", b"\x05\x01\0", b"\0", b" "])
+def test_who_speaks_another_protocol_is_told_at_once(gateway: Gateway, first: bytes) -> None:
+    """TLS, say, whose client waits for an answer before it ends any line."""
+    with gateway.connect() as client:
+        client.send(first)
+        assert client.read_to_the_end().startswith(b"HTTP/1.1 400 ")
+
+
 def test_options_of_the_server_itself_is_answered(gateway: Gateway) -> None:
     with gateway.connect() as client:
         client.send(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")

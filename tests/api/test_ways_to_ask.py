@@ -107,6 +107,16 @@ def test_a_body_may_come_in_chunks(
             assert api.whole(json.loads(client.response().body)) == "fine"
 
 
+@pytest.mark.parametrize("fields", [("Content-Length: 0",), ()], ids=["length", "no length"])
+@every_api
+def test_an_empty_body_is_told_from_a_broken_one(api: Api, gateway: Gateway, fields: tuple[str, ...]) -> None:
+    with gateway.connect() as client:
+        client.send(head(api.path, *fields))
+        response = client.response()
+    assert response.status == 400
+    assert "is empty" in api.check(json.loads(response.body), 400, None)["message"]
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"])
 @every_api
 def test_other_methods_are_refused_and_their_bodies_read_away(
