@@ -115,7 +115,9 @@ def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
 def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     text = words(body)
     retry_after = _retry_after(headers)
-    shown = text or f"Poe answered with status {status}."
+    page = " and a web page, as a firewall or a proxy does" if _is_page(body) else ""
+    answered = f"Poe answered with status {status}{page}"
+    shown = text or f"{answered}."
     if status == 429:
         return errors.rate_limited(shown, retry_after)
     if status in (503, 529):
@@ -127,9 +129,7 @@ def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> ApiErr
         return by_words
     if status in (400, 422):
         return errors.invalid_request(shown)
-    return errors.bad_upstream(
-        shown if status >= 400 else f"Poe answered with status {status}, not with an answer."
-    )
+    return errors.bad_upstream(shown if status >= 400 else f"{answered}, not with an answer.")
 
 
 def forbids_retry(body: bytes) -> bool:
@@ -150,12 +150,15 @@ def words(body: bytes) -> str:
     try:
         content = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        text = body.decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else _shown(text)
+        return "" if _is_page(body) else _shown(body.decode("utf-8", "replace"))
     for key in ("error", "message", "detail", "text"):
         if isinstance(content, dict) and content.get(key):
             content = content[key]
     return _shown(content) if isinstance(content, str) else ""
+
+
+def _is_page(body: bytes) -> bool:
+    return body.lstrip().startswith(b"<")
 
 
 def _shown(text: str | None) -> str:

@@ -118,7 +118,10 @@ def test_a_response_is_known_by_its_status(status: int, expected: tuple[int, str
         (b'{"text": "Too bad", "allow_retry": false}', "Too bad"),
         (b'"Too bad"', "Too bad"),
         (b"Too\n  bad \xff", "Too bad \ufffd"),
-        (b"<html><body>Cloud</body></html>", "Poe answered with status 500."),
+        (
+            b" <html>Cloud</html>",
+            "Poe answered with status 500 and a web page, as a firewall or a proxy does.",
+        ),
         (b'{"detail": [{"msg": "x"}]}', "Poe answered with status 500."),
         (b"[" * 50_000, "[" * 20_000),
         (b"", "Poe answered with status 500."),
