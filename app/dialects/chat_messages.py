@@ -145,19 +145,24 @@ def _message(
 ) -> Message:
     match role := _ROLES[message.role]:
         case Role.ASSISTANT:
-            return Message(role, parts, _calls(message, uses, path))
+            calls = _calls(message, path)
+            return Message(role, parts, _with_uses(calls, uses) if uses else calls)
         case Role.TOOL:
             return Message(role, parts, tool_call_id=message.tool_call_id, name=message.name)
         case _:
             return Message(role, parts)
 
 
-def _calls(message: ChatMessage, uses: Sequence[_ToolUsePart], path: str) -> list[ToolCall]:
-    """Those of ``uses`` that are not told of a second time: some programs keep both forms."""
+def _calls(message: ChatMessage, path: str) -> list[ToolCall]:
     given = enumerate(message.tool_calls or ())
     calls = [chat_tools.call(call, f"{path}.tool_calls[{number}]") for number, call in given]
     if message.function_call is not None and not calls:
         calls.append(chat_tools.function_call(message.function_call))
+    return calls
+
+
+def _with_uses(calls: list[ToolCall], uses: Sequence[_ToolUsePart]) -> list[ToolCall]:
+    """Also those of ``uses`` that are not among them: some programs keep both forms."""
     known = {call.id for call in calls}
     return calls + [_call(use) for use in uses if use.id is None or use.id not in known]
 
