@@ -1,4 +1,4 @@
-"""What becomes of an answer, from the bytes that Poe sends to those that a client gets."""
+"""Answers, from the bytes that Poe sends to those that a client gets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.upstream.scripted import (
 
 @pytest.fixture
 def say(gateway: Gateway, upstream: ScriptedUpstream):
-    """The message that a script gives, which must be the same whole and streamed."""
+    """The message for a script, which must be the same whole and streamed."""
 
     def say(script: Script, **fields: object) -> dict[str, object]:
         bot = upstream.bot(script)

@@ -1,4 +1,4 @@
-"""Bots that break off inside of a call's arguments: an end that is one, in every API."""
+"""Bots that break off within a call's arguments: a proper end in every API."""
 
 from __future__ import annotations
 

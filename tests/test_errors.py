@@ -1,4 +1,4 @@
-"""What a client is told when Poe fails, and how often Poe is asked again."""
+"""What a client is told when Poe fails, and when Poe is asked again."""
 
 from __future__ import annotations
 
@@ -316,7 +316,7 @@ def test_a_stream_that_falls_silent_ends_with_an_error(
 def test_an_error_page_that_never_ends_is_not_waited_for(
     impatient_gateway: Gateway, upstream: ScriptedUpstream
 ) -> None:
-    """Nor one that always has a bit more."""
+    """Nor one that keeps growing."""
     head = b"HTTP/1.1 500 Oops\r\ncontent-type: text/plain\r\ncontent-length: 1000\r\n\r\nhalf"
     for end in (until_closed, drip):
         bot = upstream.bot([head, end])

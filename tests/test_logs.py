@@ -1,4 +1,4 @@
-"""What stands in the log, and what never does."""
+"""What is logged, and what never is."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ASKED = "words-that-the-client-wrote"
 
 @pytest.fixture(scope="module")
 def logged(upstream: ScriptedUpstream, start_shared_gateway) -> Iterator[Gateway]:
-    """A gateway that logs as much as it can."""
+    """A gateway at the most verbose log level."""
     return start_shared_gateway(
         upstream.url, LOG_LEVEL="debug", MAX_REQUEST_SIZE="100000", IDLE_TIMEOUT_SECONDS="0.5"
     )
@@ -280,7 +280,7 @@ def test_nobody_can_write_lines_of_his_own(logged: Gateway, path: str) -> None:
 
 
 def test_no_key_and_no_text_of_a_message_is_ever_logged(logged: Gateway, upstream: ScriptedUpstream) -> None:
-    """Whatever happens, at the level that says the most."""
+    """Whatever happens, at the most verbose level."""
     scripts = [
         answer(text(SAID), DONE),
         answer(text(f"*Thinking...*\n\n> {SAID}\n\n{SAID}"), DONE),

@@ -17,7 +17,7 @@ def models(*entries: Any) -> Script:
 
 @pytest.fixture
 def listing(start_gateway):
-    """Start a gateway of one worker, whose upstream answers the first request for the list so."""
+    """Start a gateway with one worker, whose upstream answers the first request for the list like this."""
     upstreams: list[ScriptedUpstream] = []
 
     def start(*scripts: Script, **settings: str) -> tuple[Gateway, ScriptedUpstream]:

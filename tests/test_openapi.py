@@ -1,4 +1,4 @@
-"""The API's description says what there is, no more and no less."""
+"""The API's description matches the API exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose word counts about the client, and below which path the gateway is published."""
+"""Which proxies are trusted about the client, and below which path the gateway is published."""
 
 from __future__ import annotations
 

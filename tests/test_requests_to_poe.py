@@ -1,4 +1,4 @@
-"""What reaches Poe: one query, exactly so, to exactly that bot."""
+"""What reaches Poe: exactly one query, to exactly that bot."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_a_port_that_is_taken_stops_the_start_with_one_line(tmp_path: Path, name
 
 
 def refusal(folder: Path, command: Sequence[str] = (sys.executable, "-m", "app"), **settings: str) -> str:
-    """What is said by a start that must fail at once."""
+    """The error of a start that must fail at once."""
     usual = {"PORT": str(free_port()), "CONFIG_DIR": str(folder)}
     run = subprocess.run(
         command,

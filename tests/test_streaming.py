@@ -1,4 +1,4 @@
-"""When a stream says what: its status, its first token, its heartbeats."""
+"""The timing of a stream: its status, its first token, its heartbeats."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def no_collector() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_collector")
 def test_what_has_ended_goes_without_the_collector() -> None:
-    """It would stop all streams while it looks."""
+    """The collector would stop all streams while it runs."""
     client, _peer = socket.socketpair()
     pump = Pump((each for each in "ab"), Producers(), client, patience=LIMIT)
     thinking, calls = Thinking(), ToolCalls([], str)
@@ -236,7 +236,7 @@ def test_what_has_ended_goes_without_the_collector() -> None:
 
 
 def test_who_leaves_while_others_have_their_turn_is_seen() -> None:
-    """An interruption in the pause of a producer that never waits: there is nothing left to wait for."""
+    """An interruption during the pause for a producer that never waits must not be waited for."""
     pump = Pump((each for each in "ab"), Producers(), None)
     assert pump.take() == "a"
     gevent.get_hub().loop.run_callback(pump.interrupt, ClientGone())
@@ -246,7 +246,7 @@ def test_who_leaves_while_others_have_their_turn_is_seen() -> None:
 
 
 def test_a_read_is_not_late_because_the_loop_is() -> None:
-    """What takes long elsewhere is no silence of the other side, whose bytes have come meanwhile."""
+    """Time spent elsewhere is not silence of the other side, whose bytes have arrived meanwhile."""
     ours, theirs = gevent.socket.socketpair()
     waiter = ReadWaiter(ours)
 
@@ -268,7 +268,7 @@ def test_a_read_is_not_late_because_the_loop_is() -> None:
 
 
 def test_a_client_that_leaves_leaves_nothing_to_the_collector() -> None:
-    """What it had of its answer may be large, and the collector does not come for a few large strings."""
+    """Its part of the answer may be large, and a few large strings do not trigger the collector."""
 
     class Kept:
         pass

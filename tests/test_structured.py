@@ -35,7 +35,7 @@ def fitting(schema: Any, **more: Any) -> dict[str, Any]:
 
 
 def reciting(*answers: str) -> str:
-    """What makes the Reciter give these answers, one a round."""
+    """A message that makes the Reciter give these answers, one per round."""
     return "\n====\n".join(("Say:", *answers, "That is all."))
 
 
@@ -270,7 +270,7 @@ def test_a_schema_that_cannot_be_used_is_refused(
 
 
 def bomb(levels: int) -> dict[str, Any]:
-    """Looks at a value twice on each level."""
+    """A schema that checks a value twice on each level."""
     definitions: dict[str, Any] = {
         f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}, {"$ref": f"#/$defs/d{level + 1}"}]}
         for level in range(levels)

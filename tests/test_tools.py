@@ -38,7 +38,7 @@ ARGUMENTS = {"city": "some text", "days": 1}
 
 @pytest.fixture(scope="module")
 def native_gateway(poe: PoeServer, start_shared_gateway: StartGateway) -> Gateway:
-    """A gateway that knows Poe's list, and by that which bots have tools."""
+    """A gateway that knows Poe's list, and thus which bots have tools."""
     gateway = start_shared_gateway(poe.url, WEB_CONCURRENCY="1")
     assert gateway.http.get("/v1/models").status_code == 200
     return gateway
@@ -61,7 +61,7 @@ def call_in(message: dict[str, Any]) -> tuple[str, Any]:
 
 
 def joined(events: list[Any]) -> tuple[dict[str, Any], str]:
-    """What a client joins of a stream's events, as every client does, and the reason of its end."""
+    """The message joined from a stream's events, as every client does, and its finish reason."""
     message: dict[str, Any] = {"content": "", "reasoning_content": "", "tool_calls": {}}
     reasons = []
     for event in events[:-1]:

@@ -1,4 +1,4 @@
-"""What the workers have done, all of them together; and what the cache takes on disk."""
+"""What all workers have done, and what the cache takes on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of uploads on disk."""
+"""What is stored about uploads on disk."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_entry_lives_as_long_as_it_is_used(
 
 
 def bytes_on_disk(folder: Path) -> int:
-    """What the files of a folder take, in which others come and go."""
+    """The bytes that the files of a changing folder take."""
     size = 0
     for each in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):

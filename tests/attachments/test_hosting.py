@@ -1,4 +1,4 @@
-"""What is uploaded of a conversation, and what is counted of it."""
+"""What is uploaded of a conversation, and what is counted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY = "key"
 
 
 class Endpoint:
-    """Takes uploads in the place of ``Uploads``, or refuses them while ``refusal`` is set."""
+    """Accepts uploads in place of ``Uploads``, or refuses them while ``refusal`` is set."""
 
     def __init__(self) -> None:
         self.taken: list[bytes | str] = []
@@ -76,13 +76,13 @@ def data_url(content: bytes) -> str:
 
 
 def conversation(*sources: str) -> Conversation:
-    """A text, and an image of each source."""
+    """A text, and an image for each source."""
     images = [AttachmentPart("image", source, f"[{index}]") for index, source in enumerate(sources)]
     return Conversation(model="bot", messages=[Message(Role.USER, [TextPart("look"), *images])])
 
 
 def counted(counters: Counters) -> dict[str, int]:
-    """What was counted at all."""
+    """The counts that are not zero."""
     return {name: total for name, total in counters.totals().items() if total}
 
 

@@ -1,4 +1,4 @@
-"""One upload for each content, whoever else wants it, and whoever leaves meanwhile."""
+"""One upload for each content, whoever else wants it or leaves meanwhile."""
 
 from __future__ import annotations
 

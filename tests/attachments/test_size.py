@@ -1,4 +1,4 @@
-"""What large attachments cost, and the bound on them."""
+"""What large attachments cost, and their limit."""
 
 from __future__ import annotations
 

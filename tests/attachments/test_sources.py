@@ -1,4 +1,4 @@
-"""What attachments hold: accepted and refused forms, decoded the same however they are written."""
+"""What attachments contain: accepted and refused forms, decoded alike however they are written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def content_of(source: str, kind: Any = "image", **fields: Any) -> Content:
 
 
 def bytes_of(content: Content) -> bytes:
-    """Its bytes, which must be what it says of them, as often as they are asked for."""
+    """Its bytes, which must fit its description however often they are read."""
     decoded = b"".join(content.pieces())
     assert decoded == b"".join(content.pieces())
     assert content.size == len(decoded)

@@ -1,4 +1,4 @@
-"""The contract of counting, which every way of counting together has to keep."""
+"""The contract of counts, for every implementation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(place: Place) -> Make:
-    """Makes counts with a window, which are shared with all others that it makes."""
+    """Makes counts with a window, which share one table."""
     return lambda window: place.counts(LIMIT, window)
 
 

@@ -1,4 +1,4 @@
-"""The contract of slots, which every way of sharing them has to keep."""
+"""The contract of slots, for every implementation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Make = Callable[[], Slots]
 
 @pytest.fixture
 def make(place: Place) -> Make:
-    """Makes slots that are shared with all others that it makes."""
+    """Makes slots that share one queue."""
     return lambda: place.slots(INTERVAL)
 
 
@@ -73,7 +73,7 @@ def test_processes_never_share_a_slot(place: Place) -> None:
 
 
 def reserve_many(place: Place, interval: float, count: int) -> list[int]:
-    """Reserve ``count`` slots: their starts."""
+    """Reserve ``count`` slots and return their starts."""
     slots = place.slots(interval)
     return [slots.reserve().start for _ in range(count)]
 
