@@ -15,6 +15,7 @@ class ApiError(Exception):
 
     ``status`` is the HTTP status; ``type``, ``code`` and ``param`` are OpenAI's fields of the same
     names (https://platform.openai.com/docs/guides/error-codes); ``headers`` go on the answer.
+    ``allows_retry`` is false if Poe said that asking again is pointless.
     ``message`` is shown to the client: English, and nothing secret in it.
     """
 
@@ -24,6 +25,7 @@ class ApiError(Exception):
     code: str | None = None
     param: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    allows_retry: bool = True
 
     def __str__(self) -> str:
         return f"{self.status} {self.code or self.type}"
@@ -31,7 +33,7 @@ class ApiError(Exception):
     @property
     def is_final(self) -> bool:
         """Whether the same request would be refused again, however often it is sent."""
-        return 400 <= self.status < 500 and self.status not in _MAY_PASS
+        return (400 <= self.status < 500 or not self.allows_retry) and self.status not in _MAY_PASS
 
 
 def invalid_request(message: str, param: str | None = None, code: str | None = None) -> ApiError:

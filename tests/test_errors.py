@@ -127,8 +127,12 @@ def test_poes_retry_after_is_handed_on(
         (respond(404, {"error": "Nobody."}), "false"),
         (respond(429, {"error": "Busy."}), None),
         (respond(500, {"error": "Oops."}), None),
+        (respond(500, {"error": "Oops.", "allow_retry": False}), "false"),
+        (answer(error("Oops."), DONE), None),
+        (answer(error("Oops.", allow_retry=False), DONE), "false"),
+        (answer(error("Rate limit.", allow_retry=False), DONE), None),
     ],
-    ids=["points", "key", "bot", "rate", "fault"],
+    ids=["points", "key", "bot", "rate", "fault", "final fault", "event", "final event", "final rate"],
 )
 @every_api
 def test_nobody_is_to_retry_what_would_fail_again(

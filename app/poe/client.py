@@ -91,7 +91,7 @@ def _failed(exchange: Exchange, seconds: float) -> QueryFailed:
             body += piece
     retryable = exchange.status in (502, 503) and "retry-after" not in exchange.headers
     error = faults.from_response(exchange.status, exchange.headers, body)
-    return QueryFailed(error, retryable=retryable and not faults.forbids_retry(body))
+    return QueryFailed(error, retryable=retryable and error.allows_retry)
 
 
 def _is_event_stream(headers: Mapping[str, str]) -> bool:

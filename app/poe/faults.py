@@ -84,6 +84,11 @@ _BY_STATUS: Mapping[int, Callable[[str], ApiError]] = {
 
 def from_event(event: Error) -> ApiError:
     """The error that an ``error`` event stands for."""
+    error = _from_event(event)
+    return error if event.allow_retry else replace(error, allows_retry=False)
+
+
+def _from_event(event: Error) -> ApiError:
     text = _shown(event.text) or "The bot failed without saying why."
     by_type = _BY_ERROR_TYPE.get(event.error_type or "")
     if by_type is not None:
@@ -99,8 +104,10 @@ def from_event(event: Error) -> ApiError:
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """The error that a response other than 200 stands for, with Poe's headers about limits."""
     error = _from_status(status, headers, body)
-    limits = rate_limits(headers)
-    return replace(error, headers={**error.headers, **limits}) if limits else error
+    limits, allows_retry = rate_limits(headers), not _forbids_retry(body)
+    if allows_retry and not limits:
+        return error
+    return replace(error, headers={**error.headers, **limits}, allows_retry=allows_retry)
 
 
 def rate_limits(headers: Mapping[str, str]) -> dict[str, str]:
@@ -132,7 +139,7 @@ def _from_status(status: int, headers: Mapping[str, str], body: bytes) -> ApiErr
     return errors.bad_upstream(shown if status >= 400 else f"{answered}, not with an answer.")
 
 
-def forbids_retry(body: bytes) -> bool:
+def _forbids_retry(body: bytes) -> bool:
     """Whether an error's body says ``"allow_retry": false``, as an ``error`` event would."""
     try:
         fields = msgspec.json.decode(body)

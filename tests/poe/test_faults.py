@@ -165,7 +165,12 @@ def test_rate_limits_are_handed_on():
     ],
 )
 def test_a_body_may_forbid_a_retry(body: bytes, forbidden: bool):
-    assert faults.forbids_retry(body) is forbidden
+    assert faults.from_response(502, {}, body).allows_retry is not forbidden
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_event_may_forbid_a_retry(allowed: bool):
+    assert faults.from_event(Error("Oops.", allow_retry=allowed)).allows_retry is allowed
 
 
 @given(st.integers(100, 599), st.binary())
