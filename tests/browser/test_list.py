@@ -97,7 +97,13 @@ def test_what_is_new_or_gone_at_poe_since_the_last_save_is_marked(
         gone = next(entry for entry in poe.others if entry["id"] == "Sora-2")
         poe.others.remove(gone)
         poe.others.append({**gone, "id": "Sora-3"})
-        eventually(lambda: panel.page.reload() and panel.chip("New").count())
+
+        def has_new_ones() -> bool:
+            panel.page.reload()
+            panel.page.locator(".row").first.wait_for()
+            return panel.chip("New").count() > 0
+
+        eventually(has_new_ones)
         for chip, bot in {"New": "Sora-3", "Gone": "Sora-2"}.items():
             panel.chip(chip).click()
             assert panel.names() == [bot]
