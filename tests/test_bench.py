@@ -1,4 +1,4 @@
-"""The bench's quick pieces: its load client counts right, its upstream is understood, its report says it."""
+"""The bench's quick parts: the load client's counts, the upstream, the report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.gateway import Gateway
 
 
 class Canned(asyncio.Protocol):
-    """Answers every query with the same pieces, each in a read of its own; then closes, if told to."""
+    """Answers every query with the same pieces, each for one read; then closes, if told to."""
 
     def __init__(self, pieces: list[bytes], *, close: bool = False) -> None:
         self.pieces, self.close = pieces, close

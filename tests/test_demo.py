@@ -1,4 +1,4 @@
-"""The demo: it starts, each of its bots does what it says, and Ctrl-C leaves nothing behind."""
+"""The demo: it starts, each bot does what it promises, and Ctrl-C leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOOL = {"type": "function", "function": {"name": "weather", "description": "d", 
 
 
 class Demo:
-    """``python -m demo`` on a terminal of its own, as somebody starts it."""
+    """``python -m demo`` on a terminal of its own, as a user starts it."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.port = free_port()
@@ -79,7 +79,7 @@ class Demo:
         return httpx.post(url, json=body, headers=_AUTHORIZATION, timeout=LIMIT, trust_env=False)
 
     def says(self, bot: str, **fields: Any) -> dict[str, Any]:
-        """The message that a whole answer holds."""
+        """The message in a whole answer."""
         response = self.ask(bot, **fields)
         assert response.status_code == 200, response.text
         message: dict[str, Any] = response.json()["choices"][0]["message"]

@@ -57,7 +57,7 @@ def deployment(
 
 
 def slow_bot(upstream: ScriptedUpstream, seconds: float = 0.6) -> Bot:
-    """Writes its answer in the course of so many seconds."""
+    """Takes that many seconds to write its answer."""
 
     def pause(_: Connection) -> None:
         time.sleep(seconds / len(PIECES))
@@ -66,7 +66,7 @@ def slow_bot(upstream: ScriptedUpstream, seconds: float = 0.6) -> Bot:
 
 
 class Load:
-    """Clients that do their ``jobs`` again and again until told to stop."""
+    """Clients that repeat their ``jobs`` until told to stop."""
 
     def __init__(self, jobs: Sequence[Callable[[], None]]) -> None:
         self._stopped = threading.Event()
@@ -81,7 +81,7 @@ class Load:
         self._pool.shutdown()
 
     def answers(self) -> list[int]:
-        """Stop; how often each job was done. Raises what was wrong with one."""
+        """Stop, and return how often each job was done. Raises if one failed."""
         self._stopped.set()
         return [each.result() for each in self._counts]
 
@@ -99,7 +99,7 @@ def asking(deployment: Deployment, bot: Bot, clients: int = 8) -> list[Callable[
 
 
 def _ask(client: httpx.Client, bot: Bot, is_streamed: bool, content: str = WORDS) -> None:
-    """An answer that is whole. The request is sent in the course of as many pauses as it has pieces."""
+    """A whole answer. The request is sent in pieces, with a pause after each."""
     body = {"model": bot.name, "messages": [{"role": "user", "content": content}], "stream": is_streamed}
     encoded = json.dumps(body).encode()
     headers = authorization() | {"Content-Length": str(len(encoded)), "Content-Type": "application/json"}
@@ -315,7 +315,7 @@ def test_who_was_served_by_a_gateway_that_was_killed_can_see_it_and_nobody_else(
 
 
 def _seen(deployment: Deployment, bot: str) -> str:
-    """What a client gets of a stream, whether or not it is cut."""
+    """What a client gets of a stream, complete or not."""
     body = {"model": bot, "messages": [{"role": "user", "content": WORDS}], "stream": True}
     received = ""
     with (
@@ -330,7 +330,7 @@ def _seen(deployment: Deployment, bot: str) -> str:
 
 
 def _serves(deployment: Deployment, number: int) -> Callable[[], bool]:
-    """Whether the gateway has its part of the load, from now on."""
+    """Whether the gateway gets its share of the load from now on."""
     before = deployment.requests_of(number)
     return lambda: deployment.requests_of(number) > before + 2
 

@@ -1,4 +1,4 @@
-"""The gateway's own keys: who has one may ask, with Poe's key, which stays on the server."""
+"""The gateway's own keys: whoever has one may use Poe's key, which stays on the server."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ SILENCES = {
 
 
 def has_arrived(script: Script) -> threading.Event:
-    """An event that is set when the script has come to its silence."""
+    """An event that is set when the script falls silent."""
     arrived = threading.Event()
     script.insert(-1, lambda _: arrived.set())
     return arrived
@@ -152,7 +152,7 @@ def test_a_bot_that_does_not_close_after_done_is_not_waited_for(
 
 
 class Flood:
-    """A step that sends text until nobody takes it any more."""
+    """A step that sends text until the connection takes no more."""
 
     LIMIT = 128 * 1024 * 1024
     PIECE = chunk(text("x" * 65_000))

@@ -1,4 +1,4 @@
-"""What /metrics tells, to whom, and that it stays right and bounded."""
+"""What /metrics reports, to whom, and that it stays correct and bounded."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 
 
 def counted(gateway: Gateway, name: str, count: float, **labels: str) -> Samples:
-    """The samples as soon as one has come to ``count``: a worker counts when the client has its answer."""
+    """The samples once one has reached ``count``: a worker counts after the client has its answer."""
 
     def found() -> Samples | None:
         samples = scrape(gateway)
@@ -453,7 +453,7 @@ def test_prometheus_understands_the_metrics_and_how_it_is_told_of_them(
 
 
 def promtool(*arguments: str, given: str | None = None) -> None:
-    """Prometheus' own tool, which must have nothing to say against what it is shown."""
+    """Prometheus' own tool, which must not complain about its input."""
     ended = subprocess.run(
         ["promtool", *arguments],
         input=given,

@@ -1,4 +1,4 @@
-"""models.yaml, as clients of a gateway with two workers feel it."""
+"""models.yaml, as clients of a gateway with two workers see it."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def is_everywhere(holds: Callable[[], bool]) -> bool:
 
 
 def holds_soon(holds: Callable[[], bool]) -> None:
-    """What comes to hold in all workers."""
+    """Wait until something holds in all workers."""
     assert eventually(lambda: is_everywhere(holds))
 
 
 def still_holds(holds: Callable[[], bool]) -> None:
-    """What holds in all workers although they have had the time to see a change."""
+    """Check that something still holds after all workers have had time to see a change."""
     time.sleep(LIVE_SECONDS)
     assert is_everywhere(holds)
 

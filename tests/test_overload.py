@@ -1,4 +1,4 @@
-"""More requests than a worker may have under way: they wait in order, and beyond that are told at once."""
+"""More requests than a worker runs at once: they wait in order, and further ones are refused at once."""
 
 from __future__ import annotations
 

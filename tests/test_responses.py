@@ -47,7 +47,7 @@ def client(poe_gateway: Gateway):
 
 @pytest.fixture(scope="module")
 def native_gateway(poe: PoeServer, start_shared_gateway: StartGateway) -> Gateway:
-    """A gateway that knows Poe's list, and by that which bots have tools."""
+    """A gateway that knows Poe's list, and thus which bots have tools."""
     gateway = start_shared_gateway(poe.url, WEB_CONCURRENCY="1")
     assert gateway.http.get("/v1/models").status_code == 200
     return gateway
@@ -68,7 +68,7 @@ def whole(gateway: Gateway, bot: str, given: object = WORDS, **fields: Any) -> d
 
 
 def streamed(gateway: Gateway, bot: str, given: object = WORDS, **fields: Any) -> dict[str, Any]:
-    """What a stream says in its end; its events have been looked at."""
+    """The final response of a stream, whose events are checked."""
     response = ask(gateway, bot, given, stream=True, **fields)
     assert response.status_code == 200, response.text
     answered: dict[str, Any] = events_of(response.content)[-1]["response"]

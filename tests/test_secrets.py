@@ -1,4 +1,4 @@
-"""No key, password or text of a message stands where it does not belong: log, errors, disk, panel."""
+"""No key, password or message text appears where it does not belong: log, errors, disk, panel."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ PUBLIC = ("/", "/healthz", "/readyz", "/openapi.json", "/metrics", "/v1/models",
 
 @dataclass
 class Shown:
-    """What the gateway has shown where no secret belongs."""
+    """Everything shown where no secret belongs."""
 
     answers: dict[str, bytes] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
@@ -83,7 +83,7 @@ class Shown:
 
 
 def forms(secret: str) -> list[bytes]:
-    """How a secret may stand somewhere: as it is, and in base64, at each of the three shifts."""
+    """The forms in which a secret may appear: as it is, and in base64, at each of the three offsets."""
     found = [secret.encode()]
     for shift in range(3):
         encoded = base64.b64encode(b"x" * shift + secret.encode())
@@ -117,7 +117,7 @@ def messages(**last: Any) -> list[dict[str, Any]]:
 
 
 def requests() -> Iterator[tuple[str, dict[str, Any]]]:
-    """What a client may ask for, well and badly."""
+    """Valid and invalid requests of a client."""
     function = {"name": "look", "description": TEXTS["the tool"], "parameters": {"type": "object"}}
     schema = {"type": "object", "required": ["a"], "description": TEXTS["the schema"]}
     yield "plain", {"secret": TEXTS["the parameter"]}
@@ -135,7 +135,7 @@ def requests() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def others() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The same in the other dialects, well and badly."""
+    """The same in the other dialects."""
     system, prompt, tool = (TEXTS[name] for name in ("the system prompt", "the prompt", "the tool"))
     asked = [{"role": "user", "content": prompt}]
     for wrong in ({}, {"temperature": "hot"}):
@@ -149,7 +149,7 @@ def others() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def scripts(key: str) -> Iterator[tuple[str, list[Any]]]:
-    """What a bot may do; several repeat the key that they were asked with."""
+    """What a bot may do; several repeat the key with which they were asked."""
     said, thought = TEXTS["the answer"], TEXTS["the reasoning"]
     yield "well", answer(text(f"*Thinking...*\n\n> {thought}\n\n{said}"), DONE)
     yield "replaced", answer(text(said), replace(thought), DONE)
@@ -178,7 +178,7 @@ class World:
         self.gateway: Gateway = start(upstream.url, ADMIN_PASSWORD=PASSWORD, LOG_LEVEL="debug", **settings)
 
     def chat(self, key: str, poe_key: str) -> None:
-        """All requests to a bot that does well, a plain one to each that does not; good uploads and bad."""
+        """All requests to a working bot, a plain one to each failing bot; good and bad uploads."""
         attached = {"attachment_url": "https://pfst.cf2.poecdn.net/base/1", "mime_type": "text/plain"}
         for upload in (respond(200, attached), respond(403, {"error": f"Not with {poe_key}."})):
             self.upstream.bot(upload, name="uploads")
@@ -224,7 +224,7 @@ class World:
             shown(http.get(path, auth=admin))
 
     def check(self) -> None:
-        """Nothing of it stands where it does not belong; the answers of bots are not among it."""
+        """None of the secrets appears where it does not belong; bots' answers are not searched."""
         self.gateway.stop()
         everything = KEYS | TEXTS
         check("the log", self.gateway.log.read_bytes(), everything)
@@ -265,7 +265,7 @@ def odd(secret: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def broken(secret: str) -> Iterator[bytes]:
-    """What is no request, with ``secret`` in each part that one has."""
+    """Invalid HTTP, with ``secret`` in each part of a request."""
     yield f"GET /{secret} HTTP/9.9\r\n\r\n".encode()
     yield f"{secret} / HTTP/1.1\r\n\r\n".encode()
     yield f"GET / HTTP/1.1\r\n{secret}\r\n\r\n".encode()
@@ -419,7 +419,7 @@ def test_a_broken_file_of_keys_is_not_quoted(
 def test_no_url_that_a_client_or_a_bot_gives_is_fetched(
     start_gateway: StartGateway, own_upstream: ScriptedUpstream
 ) -> None:
-    """Whoever is named in one waits for a connection in vain."""
+    """The servers named in them never get a connection."""
     with socket.create_server(("127.0.0.1", 0)) as trap:
         url = f"http://127.0.0.1:{trap.getsockname()[1]}/x.png"
         file = {"url": url, "content_type": "image/png", "name": "x.png", "inline_ref": "x"}

@@ -1,4 +1,4 @@
-"""Clients that send slowly, or do not read: they cost little, and are let go."""
+"""Clients that send slowly or do not read: they cost little, and are disconnected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FRAMINGS = {
 
 @pytest.fixture(scope="module")
 def strict_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Gateway:
-    """A gateway that waits for its clients no longer than a second."""
+    """A gateway that waits for its clients for at most a second."""
     timeouts = {"HEAD_TIMEOUT_SECONDS": "3", "BODY_TIMEOUT_SECONDS": "1", "SEND_TIMEOUT_SECONDS": "1"}
     gateway: Gateway = start_shared_gateway(upstream.url, **timeouts)
     return gateway
@@ -52,7 +52,7 @@ def test_a_body_that_stops_is_a_408_and_the_end(strict_gateway: Gateway, framing
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_body_that_drips_is_a_408(strict_gateway: Gateway, framing: str) -> None:
-    """Each byte comes in time, the whole would take hours."""
+    """Each byte arrives in time, but the whole would take hours."""
     field, piece = FRAMINGS[framing]
     with strict_gateway.connect() as client:
         client.send(f"{POST}{field}\r\n\r\n".encode())
@@ -166,7 +166,7 @@ def test_a_client_that_does_not_read_a_whole_answer_is_let_go(
 def test_a_client_that_reads_slowly_gets_all_of_it(
     strict_gateway: Gateway, upstream: ScriptedUpstream
 ) -> None:
-    """A send takes longer than the time-out, but something of it always goes."""
+    """A send takes longer than the time-out, but always makes progress."""
     bot = upstream.bot(answer(*[text("x" * 100_000)] * 60, DONE))
     with strict_gateway.connect(receive_buffer=65536) as client:
         client.post(bot.name)

@@ -1,4 +1,4 @@
-"""How the gateway stops: it lets go in steps, and cuts nobody off without a word."""
+"""How the gateway stops: in steps, and without cutting anybody off silently."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.upstream.scripted import DONE, END, ScriptedUpstream, answer, begin, 
 
 
 def is_closed(gateway: Gateway) -> bool:
-    """Whether nobody is let in any more."""
+    """Whether no connection is accepted any more."""
     with contextlib.suppress(httpx.TransportError):
         gateway.http.get("/healthz")
         return False

@@ -1,4 +1,4 @@
-"""How long things may take, and who is told what when they take longer."""
+"""Time limits, and what clients are told when they are exceeded."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def drip(data: bytes) -> Callable[[Connection], None]:
 
 @contextmanager
 def stalling(behave: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server that treats each connection with ``behave``."""
+    """The port of a server that calls ``behave`` with each connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -140,7 +140,7 @@ def test_a_list_of_models_that_cannot_be_asked_for_is_a_504(start_gateway) -> No
 
 @pytest.fixture(scope="module")
 def hurried_gateway(upstream: ScriptedUpstream, start_shared_gateway) -> Gateway:
-    """A gateway whose answers have a second."""
+    """A gateway whose answers may take a second."""
     gateway: Gateway = start_shared_gateway(
         upstream.url, ANSWER_TIMEOUT_SECONDS="1", FIRST_BYTE_TIMEOUT_SECONDS="30", HEARTBEAT_SECONDS="0.3"
     )

@@ -164,7 +164,7 @@ def drip_the_answer(connection: socket.socket) -> None:
 def test_an_upload_ends_when_its_time_is_over(
     start_gateway: StartGateway, upstream: ScriptedUpstream, bot: Bot, serve, behave
 ) -> None:
-    """As soon as one beside it of which nothing is read: however far it has come, there is one time."""
+    """As soon as another one of which nothing is read: its progress does not extend its time."""
     kinds = iter([until_closed, behave])
     server = serve(lambda connection: next(kinds)(connection))
     gateway = start_gateway(upstream.url, POE_FILE_UPLOAD_URL=server.url, UPLOAD_TIMEOUT_SECONDS=str(TIMEOUT))
@@ -462,7 +462,7 @@ def test_a_server_that_reads_with_pauses_over_tls_gets_it_whole(
 
 
 class BlockingWaiter:
-    """Lets the read wait by itself."""
+    """Does not wait: the read itself does."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -474,7 +474,7 @@ class BlockingWaiter:
         select.select([self._connection], [self._connection], [], seconds)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing."""
 
 
 def test_others_have_their_turn_while_a_server_takes_all_at_once(

@@ -1,4 +1,4 @@
-"""The contract of doing things once, which every way of agreeing on it has to keep."""
+"""The contract of doing work once, for every implementation."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(place: Place) -> Make:
-    """Makes places to agree that are shared with all others that it makes."""
+    """Makes instances that agree with each other."""
     return place.once
 
 
 class Asker(threading.Thread):
-    """Asks for ``key`` in a thread of its own; ``outcome`` or ``error`` is what it gets."""
+    """Asks for ``key`` in a thread of its own, and keeps the ``outcome`` or ``error``."""
 
     def __init__(self, once: Once, key: str, work: Callable[[], bytes]) -> None:
         super().__init__(daemon=True)
@@ -59,7 +59,7 @@ class Asker(threading.Thread):
 
 
 class Work:
-    """Work that goes on until it may ``end``; ``begun`` counts how often it was begun."""
+    """Work that goes on until it may ``end``; ``begun`` counts how often it was started."""
 
     def __init__(self, outcome: bytes = b"outcome", error: Exception | None = None) -> None:
         self.may_end = threading.Event()
@@ -146,7 +146,7 @@ def test_an_outcome_of_a_megabyte_comes_whole(make: Make) -> None:
 
 
 def work_until_told(place: Place, path: Path, end: Path | None) -> bytes:
-    """Do the work, and say so by a file; without ``end`` for ever."""
+    """Do the work and report it by a file; without ``end``, go on for ever."""
 
     def work() -> bytes:
         with path.open("ab") as file:

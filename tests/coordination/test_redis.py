@@ -1,4 +1,4 @@
-"""Redis itself: down, silent, refusing, forgetful; and greenlets that are killed while they ask it."""
+"""Redis itself: down, silent, refusing, forgetful; and greenlets killed while they ask it."""
 
 from __future__ import annotations
 
