@@ -92,7 +92,7 @@ def _plan(*, quick: bool) -> list[Measure]:
         Measure("whole", measures.whole, _ALL, 5),
         Measure("short", measures.short, _ALL, 5),
         Measure("long", measures.long, _ALL, 3, few={"LiteLLM": 2}),
-        Measure("paced", measures.paced, _ALL, 3),
+        Measure("paced", measures.paced, _ALL, 5),
         Measure("growth", measures.growth, frozenset(["gateway", "plain"]), 3, few={"plain": 1}),
         Measure("image", measures.image, _OURS, 5),
         Measure("cached", measures.cached, _OURS, 3),
