@@ -12,6 +12,8 @@ from app.poe.connection import Connection
 from app.poe.connections import Connections
 from app.poe.wire import ResponseParser, WireError
 
+_UNREACHABLE = "Poe could not be reached, or closed the connection before it answered."
+
 
 class QueryFailed(Exception):
     """A query was not answered. ``retryable``: asking again may help, and costs nothing twice."""
@@ -172,7 +174,7 @@ class Exchange:
 
     def _open_connection(self) -> Connection:
         if self._connection is None:
-            raise ValueError("the answer is closed")
+            raise ValueError("the exchange is closed")
         return self._connection
 
     def _receive(self, seconds: float) -> bytes:
@@ -205,7 +207,6 @@ def _broken(error: WireError) -> QueryFailed:
     return QueryFailed(errors.bad_upstream(f"Poe's answer is broken: {error}."))
 
 
-def unreachable(*, retryable: bool = True) -> QueryFailed:
+def unreachable(message: str = _UNREACHABLE, *, retryable: bool = True) -> QueryFailed:
     """The failure of a query that Poe has not begun to answer."""
-    message = "Poe could not be reached, or closed the connection before it answered."
     return QueryFailed(errors.bad_upstream(message), retryable=retryable)

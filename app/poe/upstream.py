@@ -68,15 +68,10 @@ class Upstream:
         except ProxyFailed as error:
             raise QueryFailed(errors.bad_upstream(f"The proxy to Poe failed: {error}.")) from error
         except ProxyUnreachable as error:
-            raise _not_found("The proxy to Poe could not be reached.") from error
+            raise unreachable("The proxy to Poe could not be reached.") from error
         except UnknownName as error:
-            raise _not_found("The host name of Poe could not be resolved.") from error
+            raise unreachable("The host name of Poe could not be resolved.") from error
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 raise QueryFailed(errors.out_of_descriptors()) from error
             raise unreachable() from error
-
-
-def _not_found(message: str) -> QueryFailed:
-    """Nothing was sent, so that another try costs nothing."""
-    return QueryFailed(errors.bad_upstream(message), retryable=True)
