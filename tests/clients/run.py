@@ -23,7 +23,13 @@ from tests.gateway import ROOT, Gateway
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 NODE = HERE / "node_modules/.bin/node"
-SHARED = ("weather", "ai_sdk", "forecaster", "shell")  # what several programs have in common
+SHARED = (
+    "weather",
+    "ai_sdk",
+    "forecaster",
+    "langchain_trip",
+    "shell",
+)  # what several programs have in common
 HELD_BACK = (
     "ag2",
     "instructor",

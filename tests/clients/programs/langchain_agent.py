@@ -3,18 +3,12 @@
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
 from langchain_openai import ChatOpenAI
-from weather import QUESTION, Forecast, get_weather, main
+from langchain_trip import agent_round_trip
+from weather import QUESTION, Forecast, main
 
 
 def round_trip(name, stream):
-    agent = create_agent(ChatOpenAI(model=name), tools=[get_weather])
-    asked = {"messages": [{"role": "user", "content": QUESTION}]}
-    if not stream:
-        return agent.invoke(asked)["messages"][-1].content
-    pieces = [
-        chunk for chunk, _ in agent.stream(asked, stream_mode="messages") if chunk.type == "AIMessageChunk"
-    ]
-    return "".join(piece.content for piece in pieces)
+    return agent_round_trip(ChatOpenAI(model=name), stream)
 
 
 def structured(name):

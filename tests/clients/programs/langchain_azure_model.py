@@ -1,8 +1,8 @@
 """LangChain's model for Azure, which names what is asked in the path alone."""
 
-from langchain.agents import create_agent
 from langchain_openai import AzureChatOpenAI
-from weather import KEY, QUESTION, URL, Forecast, get_weather, main
+from langchain_trip import agent_round_trip
+from weather import KEY, QUESTION, URL, Forecast, main
 
 
 def model(name):
@@ -13,14 +13,7 @@ def model(name):
 
 
 def round_trip(name, stream):
-    agent = create_agent(model(name), tools=[get_weather])
-    asked = {"messages": [{"role": "user", "content": QUESTION}]}
-    if not stream:
-        return agent.invoke(asked)["messages"][-1].content
-    pieces = [
-        chunk for chunk, _ in agent.stream(asked, stream_mode="messages") if chunk.type == "AIMessageChunk"
-    ]
-    return "".join(piece.content for piece in pieces)
+    return agent_round_trip(model(name), stream)
 
 
 def structured(name):
