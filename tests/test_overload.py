@@ -143,8 +143,9 @@ def test_without_descriptors_clients_wait_outside_and_the_log_says_why(
     with ExitStack() as stack:
         for _ in range(100):
             stack.enter_context(gateway.connect())
-        eventually(lambda: "no more connections can be accepted" in gateway.log.read_text())
-        assert gateway.log.read_text().count("Too many open files") == 1
+        said = "no more connections can be accepted for now: Too many open files"
+        eventually(lambda: said in gateway.log.read_text())
+        assert gateway.log.read_text().count(said) == 1  # the list of models may find no descriptor either
     bot = upstream.bot(answer(text("fine"), DONE))
     assert message_of(gateway.ask(bot.name))["content"] == "fine"
 
